@@ -1,0 +1,46 @@
+"""Every error that emohead raises on purpose, grouped by what the caller can do.
+
+EmoheadError
+├── InputError      the file, text or number given is unusable: give another one
+├── ContractError   a tensor does not fit its stage: fix the feed or re-export the stage
+├── BundleError     the bundle is missing, altered or of another version: get or export it again
+├── BackendError    this machine cannot run what was asked: install or choose another backend
+└── ParityError     an exported graph differs from its source: do not ship it
+
+Messages say what was expected, what was found and what to do. Not here: warnings and logging.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BackendError",
+    "BundleError",
+    "ContractError",
+    "EmoheadError",
+    "InputError",
+    "ParityError",
+]
+
+
+class EmoheadError(Exception):
+    """Root of every error raised on purpose by emohead."""
+
+
+class InputError(EmoheadError, ValueError):
+    """A face, voice, path or parameter that cannot be used as given."""
+
+
+class ContractError(EmoheadError, ValueError):
+    """A tensor whose name, dtype or shape differs from its stage's specification."""
+
+
+class BundleError(EmoheadError):
+    """A bundle that is missing, altered, incomplete or made for another contract."""
+
+
+class BackendError(EmoheadError, RuntimeError):
+    """A backend that this machine cannot provide."""
+
+
+class ParityError(EmoheadError):
+    """An exported graph whose results differ from its source beyond the tolerance."""

@@ -1,0 +1,1 @@
+"""PyTorch side of emohead: data, models, losses, recipes and evaluation."""
