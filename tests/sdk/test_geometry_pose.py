@@ -95,3 +95,10 @@ def test_canonicalise_never_mirrors() -> None:
 def test_canonicalise_refuses_what_is_no_face(broken: np.ndarray) -> None:
     with pytest.raises(InputError):
         canonicalise(broken)
+
+
+def test_rims_of_mouth_and_eyes_are_edges() -> None:
+    edges = {tuple(edge) for edge in TOPOLOGY.edges.tolist()}
+    for rim in OPENINGS:
+        for start, end in zip(rim, (*rim[1:], rim[0]), strict=True):
+            assert (min(start, end), max(start, end)) in edges

@@ -115,7 +115,9 @@ def topology_of(template: Points) -> dict[str, Any]:
     Returns
     -------
     dict
-        edges (E, 2), opposite (E, 2), triangles (F, 3) as lists, and sha256. The triangles that
+        edges (E, 2), opposite (E, 2), triangles (F, 3) as lists, and sha256. The rims of mouth
+        and eyes are constrained to be edges, or the lips would be sewn together at the corners
+        (the plain triangulation crosses two rim segments). The triangles that
         fill the mouth and the eyes keep their edges but are no surface: a closed mouth would
         make their dihedral angles meaningless.
     """
@@ -124,10 +126,8 @@ def topology_of(template: Points) -> dict[str, Any]:
     from emohead.geometry.landmarks import OPENINGS
     from emohead.geometry.topology import topology_hash
 
-    triangles = sorted(
-        _counter_clockwise(sorted(map(int, triangle)), template)
-        for triangle in Delaunay(template[:, :2]).simplices
-    )
+    delaunay = {frozenset(map(int, t)) for t in Delaunay(template[:, :2]).simplices}
+    triangles = sorted(_counter_clockwise(sorted(t), template) for t in _with_rims(delaunay))
     edges = sorted({_edge(t[i], t[i - 1]) for t in triangles for i in range(3)})
     surface = [t for t in triangles if not any(set(t) <= set(rim) for rim in OPENINGS)]
     thirds: dict[tuple[int, int], list[int]] = {edge: [-1, -1] for edge in edges}
@@ -143,6 +143,25 @@ def topology_of(template: Points) -> dict[str, Any]:
         "triangles": [list(t) for t in surface],
         "sha256": topology_hash(pairs, opposite),
     }
+
+
+def _with_rims(triangles: set[frozenset[int]]) -> set[frozenset[int]]:
+    """Flip the one diagonal that crosses each missing rim segment."""
+    from emohead.geometry.landmarks import OPENINGS
+
+    for rim in OPENINGS:
+        for segment in zip(rim, (*rim[1:], rim[0]), strict=True):
+            if any(set(segment) <= t for t in triangles):
+                continue
+            first, second = next(
+                (a, b)
+                for a in triangles
+                for b in triangles
+                if len(a & b) == 2 and (a - b) | (b - a) == set(segment)
+            )
+            flipped = {frozenset({*segment, corner}) for corner in first & second}
+            triangles = (triangles - {first, second}) | flipped
+    return triangles
 
 
 def _edge(first: int, second: int) -> tuple[int, int]:
