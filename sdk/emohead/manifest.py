@@ -1,0 +1,70 @@
+"""Schema of a bundle's ``manifest.json``.
+
+Who calls: ``bundle.py`` reads it, ``emohead_export`` writes it. Slow to import (pydantic).
+Not here: reading files and comparing hashes (``bundle.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["SCHEMA_VERSION", "Manifest", "Source", "StageEntry"]
+
+SCHEMA_VERSION: Final = 1
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.onnx$")]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Record):
+    """Data or teacher that weights were made with."""
+
+    name: str
+    licence: str
+    origin: str
+    """Where it comes from: an address or a package."""
+    used_for: str
+    """What it contributed, in a phrase."""
+
+
+class StageEntry(_Record):
+    """One graph of the bundle."""
+
+    file: FileName
+    """Name of the file beside the manifest; never a path."""
+    precision: Literal["fp32", "fp16", "int8"]
+    sha256: Sha256
+    """Of the file's content."""
+    spec_sha256: Sha256
+    """Of the stage's spec at export."""
+    num_bytes: int = Field(gt=0)
+    num_parameters: int = Field(ge=0)
+    licence: str
+    """Licence of the weights."""
+    sources: tuple[Source, ...]
+    """Everything the weights were made with."""
+    metrics: dict[str, float] = {}
+    """Measured at export, for example the parity error."""
+
+
+class Manifest(_Record):
+    """What a bundle contains and where it comes from."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    name: str = Field(min_length=1)
+    emohead_version: str
+    """Version that exported the bundle."""
+    created: str
+    """UTC time of the export, ISO 8601."""
+    topology_sha256: Sha256
+    """Of the edge connectivity that the landmark stages were trained with."""
+    stages: dict[str, StageEntry]
+    """Graphs by stage name."""
+    metrics: dict[str, float] = {}
+    """Quality on held-out people, where it was measured."""

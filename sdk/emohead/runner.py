@@ -1,0 +1,277 @@
+"""Runners: one stage each, feed checked against its spec, then run.
+
+Recurrent state never hides here: it enters and leaves as named tensors that the caller owns.
+Who calls: ``bundle.py`` makes them; the pipeline and the tests take any ``Runner``.
+Not here: choosing a backend (``backends.py``), reading files (``bundle.py``).
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emohead.contract import Dim, StageSpec, TensorSpec
+from emohead.errors import BackendError, BundleError, ContractError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession, SessionOptions
+
+__all__ = ["OrtRunner", "Runner", "check_feed", "default_threads"]
+
+Array = NDArray[Any]
+MAX_THREADS = 8
+
+
+class Runner(ABC):
+    """A stage that can be run: ``runner(name=array, ...)`` or ``runner.run(array, ...)``.
+
+    Parameters
+    ----------
+    spec : StageSpec
+        The contract that feeds and results keep.
+    """
+
+    def __init__(self, spec: StageSpec) -> None:
+        self.spec = spec
+
+    def __call__(self, **feed: Array) -> dict[str, Array]:
+        """Check the feed, then run the stage.
+
+        Parameters
+        ----------
+        **feed : numpy.ndarray
+            One array per input of the spec, by its name.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            One array per output of the spec, in its order.
+
+        Raises
+        ------
+        ContractError
+            When names, dtypes, shapes or values do not fit the spec.
+        """
+        check_feed(self.spec, feed)
+        return self._run(feed)
+
+    def run(self, *arrays: Array) -> tuple[Array, ...]:
+        """Run with the inputs in the spec's order; return the outputs in the spec's order.
+
+        Raises
+        ------
+        ContractError
+            As for a call by name, or when the number of arrays is wrong.
+        """
+        names = self.spec.input_names
+        if len(arrays) != len(names):
+            raise ContractError(
+                f"{self.spec.name}: expected {len(names)} inputs {list(names)}, "
+                f"got {len(arrays)}; pass one array per input, in this order"
+            )
+        return tuple(self(**dict(zip(names, arrays, strict=True))).values())
+
+    def close(self) -> None:  # noqa: B027 - most backends hold nothing to release
+        """Release what the backend holds; the runner cannot be used afterwards."""
+
+    @abstractmethod
+    def _run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
+        """Run on a feed that fits the spec."""
+
+
+def check_feed(spec: StageSpec, feed: Mapping[str, Array]) -> None:
+    """Compare a feed with a spec: names, dtypes, shapes, agreement of axes, finite values.
+
+    Parameters
+    ----------
+    spec : StageSpec
+        The contract.
+    feed : mapping of str to numpy.ndarray
+        Arrays by input name.
+
+    Raises
+    ------
+    ContractError
+        At the first difference, with what was expected, what was given and what to do.
+    """
+    if feed.keys() != set(spec.input_names):
+        raise ContractError(_names_differ(spec, feed))
+    lengths: dict[str, tuple[int, str]] = {}
+    for tensor in spec.inputs:
+        array = feed[tensor.name]
+        _check_type(spec, tensor, array)
+        for dim, length in zip(tensor.dims, array.shape, strict=True):
+            if not dim.min <= length <= dim.max:
+                raise ContractError(_length_differs(spec, tensor, array, dim, length))
+            if dim.is_dynamic and lengths.setdefault(dim.name, (length, tensor.name))[0] != length:
+                other, owner = lengths[dim.name]
+                raise ContractError(
+                    f"{spec.name}: expected one length of axis {dim.name}, got {other} in {owner} "
+                    f"and {length} in {tensor.name}; give both the same {dim.name}"
+                )
+        if not _is_finite(array):
+            bad = int(array.size - np.isfinite(array).sum())
+            raise ContractError(
+                f"{spec.name}: expected finite values in {tensor.name}, got {bad} NaN or "
+                f"infinite of {array.size}; mend the data that the stage is fed with"
+            )
+
+
+def default_threads() -> int:
+    """Count the threads for a session: the cores this process may use, at most eight."""
+    try:
+        available = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        available = os.cpu_count() or 1
+    return max(1, min(MAX_THREADS, available))
+
+
+class OrtRunner(Runner):
+    """A stage on ONNX Runtime.
+
+    Parameters
+    ----------
+    spec : StageSpec
+        The contract that the graph must keep.
+    model : bytes
+        The ONNX file's content.
+    provider : str
+        Execution provider that must run the graph, for example ``CPUExecutionProvider``.
+    threads : int
+        Threads inside an operator; 0 chooses ``default_threads()``.
+
+    Raises
+    ------
+    BackendError
+        When ONNX Runtime would run on another provider than the one asked for.
+    BundleError
+        When the file is not a graph that ONNX Runtime accepts.
+    ContractError
+        When the graph's inputs or outputs are not the spec's.
+    """
+
+    def __init__(
+        self,
+        spec: StageSpec,
+        model: bytes,
+        *,
+        provider: str = "CPUExecutionProvider",
+        threads: int = 0,
+    ) -> None:
+        super().__init__(spec)
+        self.provider = provider
+        self._session: InferenceSession | None = _open(spec, model, provider, threads)
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self._outputs = list(spec.output_names)
+        _check_graph(spec, self._session)
+
+    def close(self) -> None:
+        """Free the session and its memory arena."""
+        self._session = None
+
+    def _run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
+        if self._session is None:
+            raise BackendError(f"{self.spec.name}: the runner is closed; open another one")
+        results = cast("list[Array]", self._session.run(self._outputs, dict(feed)))
+        return dict(zip(self._outputs, results, strict=True))
+
+
+def _session_options(threads: int) -> SessionOptions:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or default_threads()
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.enable_cpu_mem_arena = True
+    options.log_severity_level = 3
+    # Nine sessions share few cores: idle workers must sleep, not spin, or they slow each other.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Decaying recurrent states reach denormals, which are a hundred times slower to multiply.
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    return options
+
+
+def _open(spec: StageSpec, model: bytes, provider: str, threads: int) -> InferenceSession:
+    import onnxruntime as ort
+
+    providers = list(dict.fromkeys((provider, "CPUExecutionProvider")))
+    try:
+        session = ort.InferenceSession(model, _session_options(threads), providers=providers)
+    except Exception as err:  # onnxruntime's own exceptions share no public root
+        raise BundleError(
+            f"{spec.name}: expected an ONNX graph that onnxruntime {ort.__version__} can open, "
+            f"got: {str(err).splitlines()[0]}; export the bundle again with `emohead-export bundle`"
+        ) from err
+    actual = session.get_providers()[0]
+    if actual != provider:
+        raise BackendError(
+            f"{spec.name}: expected to run on {provider}, onnxruntime offers {actual}; "
+            "check `emohead doctor`, or choose another backend"
+        )
+    return session
+
+
+def _check_graph(spec: StageSpec, session: InferenceSession) -> None:
+    """Refuse a graph whose inputs or outputs are not the spec's."""
+    found = {t.name for t in session.get_inputs()}, {t.name for t in session.get_outputs()}
+    wanted = set(spec.input_names), set(spec.output_names)
+    if found != wanted:
+        raise ContractError(
+            f"{spec.name}: expected inputs {sorted(wanted[0])} and outputs {sorted(wanted[1])}, "
+            f"the graph has {sorted(found[0])} and {sorted(found[1])}; "
+            "export the bundle again with `emohead-export bundle`"
+        )
+
+
+def _check_type(spec: StageSpec, tensor: TensorSpec, array: Array) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype != tensor.dtype:
+        got = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+        raise ContractError(
+            f"{spec.name}: expected {tensor.name} as a numpy array of {tensor.dtype}, got {got}; "
+            f"convert it with numpy.asarray(x, dtype={tensor.dtype!r})"
+        )
+    if array.ndim != len(tensor.dims):
+        raise ContractError(
+            f"{spec.name}: expected {tensor.name} of shape {_shape_text(tensor)}, got "
+            f"{array.shape}; add or drop axes, the batch axis included"
+        )
+
+
+def _is_finite(array: Array) -> bool:
+    """Whether all values are finite; one product instead of a mask, six times faster."""
+    flat = array.ravel()
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(np.dot(flat, flat))) or bool(np.isfinite(flat).all())
+
+
+def _names_differ(spec: StageSpec, feed: Mapping[str, Array]) -> str:
+    missing = [n for n in spec.input_names if n not in feed]
+    unknown = sorted(set(feed) - set(spec.input_names))
+    return (
+        f"{spec.name}: expected inputs {list(spec.input_names)}, missing {missing}, "
+        f"unknown {unknown}; feed every input of the spec and no other"
+    )
+
+
+def _length_differs(
+    spec: StageSpec, tensor: TensorSpec, array: Array, dim: Dim, length: int
+) -> str:
+    remedy = "split the data into shorter runs" if length > dim.max else "pad or gather more data"
+    if not dim.is_dynamic:
+        remedy = "resize the data to this length"
+    return (
+        f"{spec.name}: expected {tensor.name} of shape {_shape_text(tensor)}, got {array.shape}: "
+        f"axis {dim.name} has {length}; {remedy}"
+    )
+
+
+def _shape_text(tensor: TensorSpec) -> str:
+    lengths = [f"{d.name} {d.min}..{d.max}" if d.is_dynamic else str(d.min) for d in tensor.dims]
+    return f"({', '.join(lengths)})"
