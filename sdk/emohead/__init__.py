@@ -1,0 +1,60 @@
+"""emohead: one photo and one voice in, an emotional talking head out.
+
+Importing this package is cheap: the names below are loaded when first used, and none of them needs
+torch, onnx or TensorRT. Errors are in ``emohead.errors``, network interfaces in ``emohead.stages``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from emohead.errors import (
+    BackendError,
+    BundleError,
+    ContractError,
+    EmoheadError,
+    InputError,
+    ParityError,
+)
+
+if TYPE_CHECKING:
+    from emohead.audio import Audio, read_audio
+    from emohead.clip import Clip
+    from emohead.head import TalkingHead
+    from emohead.portrait import Portrait
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Audio",
+    "BackendError",
+    "BundleError",
+    "Clip",
+    "ContractError",
+    "EmoheadError",
+    "InputError",
+    "ParityError",
+    "Portrait",
+    "TalkingHead",
+    "__version__",
+    "read_audio",
+]
+
+_HOMES = {
+    "Audio": "emohead.audio",
+    "Clip": "emohead.clip",
+    "Portrait": "emohead.portrait",
+    "TalkingHead": "emohead.head",
+    "read_audio": "emohead.audio",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'emohead' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

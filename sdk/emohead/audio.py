@@ -1,0 +1,208 @@
+"""Speech in: any file that FFmpeg reads, or an array, becomes mono 16 kHz float32.
+
+Decoding streams in blocks, so memory holds the result and little else. Called by ``head.py``.
+Not here: spectrograms (``mel.py``, ``emotion_reader.py``) and writing sound (``video.py``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emohead.errors import InputError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+__all__ = ["SAMPLE_RATE_HZ", "Audio", "audio_from_array", "num_frames_of", "read_audio"]
+
+SAMPLE_RATE_HZ = 16_000
+"""Sample rate of all speech inside emohead."""
+MAX_DURATION_S = 7200
+"""Longest speech accepted in one piece."""
+MAX_PEAK = 16.0
+"""Louder floating-point samples are taken for integers that were never scaled."""
+_BLOCK_SAMPLES = 1 << 18
+
+Samples = NDArray[np.float32]
+
+
+def num_frames_of(num_samples: int, fps: int) -> int:
+    """Count the video frames that cover `num_samples` samples at 16 kHz: exact, rounded up."""
+    return -(-num_samples * fps // SAMPLE_RATE_HZ)
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Mono speech at 16 kHz."""
+
+    samples: Samples
+    """(n,) float32 in [-1, 1]."""
+    sample_rate: int = SAMPLE_RATE_HZ
+    """Samples per second; always 16,000."""
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 1 or self.samples.dtype != np.float32:
+            got = f"shape {self.samples.shape}, {self.samples.dtype}"
+            raise InputError(f"audio must be (n,) float32, got {got}: use audio_from_array")
+        if self.sample_rate != SAMPLE_RATE_HZ:
+            raise InputError(
+                f"audio must be at {SAMPLE_RATE_HZ} Hz, got {self.sample_rate} Hz: "
+                "use audio_from_array, which resamples"
+            )
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate
+
+    def num_frames(self, fps: int) -> int:
+        """Count the video frames at `fps` that cover the speech, the last one perhaps in part."""
+        return num_frames_of(len(self.samples), fps)
+
+
+def read_audio(path: str | Path) -> Audio:
+    """Read the sound of an audio or video file.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any container and codec that FFmpeg decodes, any rate, any number of channels.
+
+    Returns
+    -------
+    Audio
+        Channels averaged, resampled to 16 kHz; ``ceil(n * 16000 / rate)`` samples.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, without sound, empty, longer than two hours, or holds
+        samples that are not finite.
+    """
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise InputError(f"the speech file {path} {what}: give the path of an audio or video file")
+    return _finish(_decoded(path), f"the speech file {path}")
+
+
+def audio_from_array(samples: ArrayLike, sample_rate: int) -> Audio:
+    """Take speech from memory.
+
+    Parameters
+    ----------
+    samples : (n,) or (n, channels) array_like
+        Floating point in [-1, 1], or integers over the full range of their type.
+    sample_rate : int
+        Samples per second, 1,000 to 768,000.
+
+    Returns
+    -------
+    Audio
+        Channels averaged, resampled to 16 kHz; ``ceil(n * 16000 / sample_rate)`` samples.
+
+    Raises
+    ------
+    InputError
+        If the array has another shape or type, is empty or too long, or is not finite.
+    """
+    array = np.asarray(samples)
+    if array.ndim not in (1, 2) or not np.issubdtype(array.dtype, np.number):
+        got = f"shape {array.shape}, {array.dtype}"
+        raise InputError(f"the speech array must be (n,) or (n, channels) numbers, got {got}")
+    mono = _as_float(array)
+    mono = mono if mono.ndim == 1 else mono.mean(axis=1, dtype=np.float32)
+    return _finish(iter([(mono, int(sample_rate))]), "the speech array")
+
+
+def _as_float(array: NDArray[Any]) -> Samples:
+    """Scale integers by their type's range; unsigned ones are centred on their middle."""
+    if not np.issubdtype(array.dtype, np.integer):
+        return array.real.astype(np.float32)
+    info = np.iinfo(array.dtype)
+    middle = 0 if info.min < 0 else (info.max + 1) / 2
+    return ((array.astype(np.float64) - middle) / (info.max + 1 - middle)).astype(np.float32)
+
+
+def _decoded(path: Path) -> Iterator[tuple[Samples, int]]:
+    """Mono blocks of the file's best audio stream, each with its rate."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            yield from _blocks(container, path)
+    except (av.FFmpegError, ValueError, OSError) as err:
+        if isinstance(err, InputError):
+            raise
+        raise InputError(
+            f"the speech file {path} cannot be read as audio or video ({err}): "
+            "convert it to WAV, FLAC, MP3 or MP4"
+        ) from err
+
+
+def _blocks(container: InputContainer, path: Path) -> Iterator[tuple[Samples, int]]:
+    import av
+
+    if not container.streams.audio:
+        raise InputError(f"the speech file {path} has no audio stream: give a file with sound")
+    stream = container.streams.best("audio") or container.streams.audio[0]
+    to_float = av.AudioResampler(format="fltp")
+    for frame in container.decode(stream):
+        for part in to_float.resample(frame):
+            mono = part.to_ndarray().mean(axis=0, dtype=np.float32)
+            yield mono, part.sample_rate
+
+
+def _finish(blocks: Iterator[tuple[Samples, int]], what: str) -> Audio:
+    """Check, resample and join mono blocks."""
+    resampled: list[Samples] = []
+    resampler: Any = None
+    rate = num_read = 0
+    for block, block_rate in blocks:
+        if resampler is None:
+            rate, resampler = block_rate, _resampler(block_rate, what)
+        if block_rate != rate:
+            raise InputError(f"{what} changes its rate from {rate} to {block_rate} Hz: convert it")
+        num_read += len(block)
+        _check_block(block, num_read / rate, what)
+        for start in range(0, len(block), _BLOCK_SAMPLES):
+            resampled.append(resampler.resample_chunk(block[start : start + _BLOCK_SAMPLES]))
+    if num_read == 0:
+        raise InputError(f"{what} is empty: give at least one spoken word")
+    resampled.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+    samples = _fit(np.concatenate(resampled), math.ceil(num_read * SAMPLE_RATE_HZ / rate))
+    return Audio(np.clip(samples, -1.0, 1.0))
+
+
+def _resampler(rate: int, what: str) -> Any:
+    import soxr
+
+    if not 1_000 <= rate <= 768_000:
+        raise InputError(f"{what} has {rate} samples a second: expected 1,000 to 768,000")
+    return soxr.ResampleStream(rate, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+
+
+def _check_block(block: Samples, seconds: float, what: str) -> None:
+    if seconds > MAX_DURATION_S:
+        limit = f"{MAX_DURATION_S // 3600} hours"
+        raise InputError(f"{what} is longer than {limit}: split it into shorter pieces")
+    if not np.isfinite(block).all():
+        raise InputError(f"{what} holds NaN or infinite samples: record or export it again")
+    if len(block) and np.abs(block).max() > MAX_PEAK:
+        raise InputError(
+            f"{what} peaks at {np.abs(block).max():.0f}, expected [-1, 1]: "
+            "scale the samples, or pass integers as an integer type"
+        )
+
+
+def _fit(samples: Samples, num_samples: int) -> Samples:
+    """Trim or zero-pad the resampler's rounding to the exact length."""
+    missing = max(0, num_samples - len(samples))
+    return np.pad(samples[:num_samples], (0, missing))
