@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from emohead.errors import InputError
 
 if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
     from av.container import InputContainer
 
 __all__ = ["SAMPLE_RATE_HZ", "Audio", "audio_from_array", "num_frames_of", "read_audio"]
@@ -155,7 +156,7 @@ def _blocks(container: InputContainer, path: Path) -> Iterator[tuple[Samples, in
     stream = container.streams.best("audio") or container.streams.audio[0]
     to_float = av.AudioResampler(format="fltp")
     for frame in container.decode(stream):
-        for part in to_float.resample(frame):
+        for part in to_float.resample(cast("AudioFrame", frame)):
             mono = part.to_ndarray().mean(axis=0, dtype=np.float32)
             yield mono, part.sample_rate
 
