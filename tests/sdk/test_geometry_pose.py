@@ -89,9 +89,7 @@ def test_canonicalise_never_mirrors() -> None:
     assert np.linalg.det(pose.rotation) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(
-    "broken", [np.zeros((67, 3)), np.zeros((68, 3)), np.full((68, 3), np.nan)]
-)
+@pytest.mark.parametrize("broken", [np.zeros((67, 3)), np.zeros((68, 3)), np.full((68, 3), np.nan)])
 def test_canonicalise_refuses_what_is_no_face(broken: np.ndarray) -> None:
     with pytest.raises(InputError):
         canonicalise(broken)

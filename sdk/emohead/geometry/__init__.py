@@ -3,6 +3,8 @@
 Pure numpy; used by every stage that touches landmarks. Not here: drawing and cameras.
 """
 
+from emohead.geometry.edges import edges_from_landmarks
+from emohead.geometry.inverse import landmarks_from_edges
 from emohead.geometry.pose import Pose, canonicalise, pose_from_landmarks
 from emohead.geometry.topology import NUM_EDGES, TEMPLATE, TOPOLOGY, Topology
 
@@ -13,5 +15,7 @@ __all__ = [
     "Pose",
     "Topology",
     "canonicalise",
+    "edges_from_landmarks",
+    "landmarks_from_edges",
     "pose_from_landmarks",
 ]

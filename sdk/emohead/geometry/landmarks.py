@@ -6,6 +6,7 @@ Pure index tables without I/O; every module that needs "the mouth" asks here.
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 NUM_LANDMARKS: Final = 68
 
-JAW: Final = tuple(range(0, 17))
+JAW: Final = tuple(range(17))
 LEFT_BROW: Final = tuple(range(17, 22))
 RIGHT_BROW: Final = tuple(range(22, 27))
 NOSE_BRIDGE: Final = tuple(range(27, 31))
@@ -57,7 +58,7 @@ POLYLINES: Final[tuple[tuple[int, ...], ...]] = (
 """Index chains to draw; a closed chain repeats its first point."""
 
 POLYLINE_SEGMENTS: Final[tuple[tuple[int, int], ...]] = tuple(
-    (start, end) for line in POLYLINES for start, end in zip(line[:-1], line[1:], strict=True)
+    (start, end) for line in POLYLINES for start, end in itertools.pairwise(line)
 )
 """The same chains as single segments."""
 

@@ -76,9 +76,7 @@ def mean_face(people: dict[str, Points]) -> Points:
     template = _normalised(0.5 * (upright + mirrored(upright)))
     level = template
     for _ in range(_ROUNDS):
-        means = [
-            pose_from_landmarks(points, template).remove(points).mean(0) for points in scaled
-        ]
+        means = [pose_from_landmarks(points, template).remove(points).mean(0) for points in scaled]
         mean = np.stack(means).mean(0)
         template = _normalised(0.5 * (mean + mirrored(mean)))
         template = _turned_to(template, level)
