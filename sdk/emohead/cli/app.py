@@ -1,0 +1,57 @@
+"""The Typer application and its entry point."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+import emohead
+from emohead.cli.demo import demo
+from emohead.cli.doctor import doctor
+from emohead.cli.inspect import inspect
+from emohead.cli.render import render
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="emohead",
+    help="One photo and one voice in, an emotional talking head out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"emohead {emohead.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """One photo and one voice in, an emotional talking head out."""
+
+
+for _command in (render, demo, inspect, doctor):
+    app.command()(_command)
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    """Unwind as for Ctrl-C, so that unfinished files are removed."""
+    raise SystemExit(128 + signum)
+
+
+def main() -> None:
+    """Run the command line."""
+    signal.signal(signal.SIGTERM, _stop)
+    sys.exit(app())

@@ -1,0 +1,32 @@
+"""``emohead demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emohead.cli.job import RenderJob, run_job
+from emohead.cli.reporting import ends_cleanly
+from emohead.errors import InputError
+from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
+
+__all__ = ["demo"]
+
+
+@ends_cleanly
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Video to write, .mp4.")] = Path(
+        "out/demo.mp4"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Animate the sample portrait with the sample voice."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise InputError(
+            f"the output folder {out.parent} cannot be made ({err.strerror}): choose another --out"
+        ) from err
+    run_job(RenderJob(face=SAMPLE_FACE, speech=SAMPLE_SPEECH, out=out), as_json=as_json)

@@ -1,0 +1,181 @@
+"""Rendering one video for a command: checks first, then the API, then a summary."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emohead.cli.reporting import print_json, say
+from emohead.errors import InputError
+from emohead.video import check_output
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from emohead.clip import Clip
+    from emohead.head import TalkingHead
+
+__all__ = ["RenderJob", "run_job"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderJob:
+    """Everything that one rendering needs."""
+
+    face: Path
+    """Photo."""
+    speech: Path
+    """Audio or video file."""
+    out: Path
+    """Video to write."""
+    emotion: str | dict[str, float] | None = None
+    """Name, weights, or None to read the voice."""
+    strength: float = 1.0
+    """Factor on the emotion; 0 is neutral."""
+    seed: int = 0
+    """Seed of the head motion."""
+    fps: int = 30
+    """Frames per second of the video."""
+    full_frame: bool = False
+    """Whether the face is pasted back into the photo."""
+    still: bool = False
+    """Whether the head is kept still."""
+    backend: str = "auto"
+    """Name of the backend."""
+    save_landmarks: Path | None = None
+    """Where the landmarks go, .npz."""
+    face_box: tuple[float, float, float, float] | None = None
+    """x0, y0, x1, y1 in pixels of the photo."""
+    landmarks: NDArray[np.float32] | None = None
+    """(68, 2) or (68, 3) float32, pixels of the photo."""
+    bundle: Path | None = None
+    """Trained networks; None for the embedded ones."""
+
+
+def run_job(job: RenderJob, *, as_json: bool) -> None:
+    """Render, save, and tell how it went.
+
+    Parameters
+    ----------
+    job : RenderJob
+        What to render.
+    as_json : bool
+        Print one JSON object instead of lines for people.
+
+    Raises
+    ------
+    EmoheadError
+        If an input, the output or the machine cannot be used; nothing is written then.
+    """
+    check_output(job.out)
+    if job.save_landmarks is not None:
+        _check_landmark_output(job.save_landmarks)
+    started = time.perf_counter()
+    head, clip = _prepare(job)
+    for note in clip.notes:
+        say(f"note: {note}")
+    ready = time.perf_counter()
+    _save(clip, job, quiet=as_json)
+    summary = _summary(head, clip, job, ready - started, time.perf_counter() - ready)
+    if as_json:
+        print_json(summary)
+    else:
+        _print_summary(summary)
+
+
+def _prepare(job: RenderJob) -> tuple[TalkingHead, Clip]:
+    from emohead.head import TalkingHead
+
+    head = TalkingHead.load(job.bundle, backend=job.backend)
+    face = head.portrait(job.face, face_box=job.face_box, landmarks=job.landmarks)
+    clip = head.animate(
+        face,
+        job.speech,
+        emotion=job.emotion,
+        strength=job.strength,
+        seed=job.seed,
+        fps=job.fps,
+        full_frame=job.full_frame,
+        still=job.still,
+    )
+    return head, clip
+
+
+def _save(clip: Clip, job: RenderJob, quiet: bool) -> None:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = quiet or not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as bar:
+        task = bar.add_task("rendering", total=len(clip))
+        clip.save(job.out, progress=lambda done, total: bar.update(task, completed=done))
+    if job.save_landmarks is not None:
+        _write_landmarks(clip, job.save_landmarks)
+
+
+def _summary(
+    head: TalkingHead, clip: Clip, job: RenderJob, load_s: float, render_s: float
+) -> dict[str, Any]:
+    scores = {name: round(float(score), 4) for name, score in clip.emotion.as_dict().items()}
+    num_frames = len(clip)
+    return {
+        "emotion": clip.emotion.name,
+        "emotion_scores": scores,
+        "backend": head.backend.name,
+        "frames": num_frames,
+        "frame_rate": job.fps,
+        "fps": round(num_frames / render_s, 2),
+        "real_time_factor": round(render_s / (num_frames / job.fps), 3),
+        "path": str(job.out),
+        "timings": {"load_s": round(load_s, 3), "render_s": round(render_s, 3), **clip.timings},
+        "notes": list(clip.notes),
+    }
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    rows = {
+        "emotion": summary["emotion"],
+        "backend": summary["backend"],
+        "frames": f"{summary['frames']} at {summary['frame_rate']} a second",
+        "speed": f"{summary['fps']:.1f} fps",
+        "real-time factor": f"{summary['real_time_factor']:.2f}",
+        "path": summary["path"],
+    }
+    for name, value in rows.items():
+        print(f"{name:17} {value}")
+
+
+def _check_landmark_output(path: Path) -> None:
+    if path.suffix != ".npz":
+        raise InputError(f"the landmark file {path} must end in .npz: choose such a name")
+    if not path.parent.is_dir():
+        raise InputError(f"the landmark folder {path.parent} does not exist: create it first")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"the landmark file {path} cannot be written: choose another place")
+
+
+def _write_landmarks(clip: Clip, path: Path) -> None:
+    """Write (frames, 68, 3) float32 landmarks atomically."""
+    import numpy as np
+
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.npz")
+    try:
+        np.savez_compressed(temporary, landmarks=clip.landmarks, fps=clip.fps)
+        os.replace(temporary, path)
+    except OSError as err:
+        raise InputError(f"the landmark file {path} cannot be written ({err})") from err
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,60 @@
+"""``emohead render``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emohead.cli.job import RenderJob, run_job
+from emohead.cli.options import emotion_from_text, face_box_from_text, read_landmarks
+from emohead.cli.reporting import ends_cleanly
+
+__all__ = ["render"]
+
+
+@ends_cleanly
+def render(
+    face: Annotated[Path, typer.Argument(help="Photo of one face.", show_default=False)],
+    speech: Annotated[Path, typer.Argument(help="Audio or video file.", show_default=False)],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Video to write, .mp4.")],
+    emotion: Annotated[
+        str | None, typer.Option(help="NAME or name=weight,…; read from the voice by default.")
+    ] = None,
+    strength: Annotated[float, typer.Option(help="Strength of the emotion, 0 is neutral.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the head motion.")] = 0,
+    fps: Annotated[int, typer.Option(help="Frames per second of the video.")] = 30,
+    full_frame: Annotated[bool, typer.Option(help="Paste the face back into the photo.")] = False,
+    still: Annotated[bool, typer.Option(help="Keep the head still.")] = False,
+    backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    save_landmarks: Annotated[
+        Path | None, typer.Option(help="Write the landmarks of every frame to this .npz.")
+    ] = None,
+    face_box: Annotated[
+        str | None, typer.Option(help="x0,y0,x1,y1 in pixels, for faces that are not found.")
+    ] = None,
+    landmarks: Annotated[
+        Path | None, typer.Option(help="68 landmarks of the photo: .npy, .npz or .json.")
+    ] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Folder or zip of trained networks.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Animate a photo with a voice."""
+    job = RenderJob(
+        face=face,
+        speech=speech,
+        out=out,
+        emotion=None if emotion is None else emotion_from_text(emotion),
+        strength=strength,
+        seed=seed,
+        fps=fps,
+        full_frame=full_frame,
+        still=still,
+        backend=backend,
+        save_landmarks=save_landmarks,
+        face_box=None if face_box is None else face_box_from_text(face_box),
+        landmarks=None if landmarks is None else read_landmarks(landmarks),
+        bundle=bundle,
+    )
+    run_job(job, as_json=as_json)

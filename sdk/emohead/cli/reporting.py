@@ -1,0 +1,88 @@
+"""What every command says and how it ends: sentences on stderr, results on stdout, exit codes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+import typer
+
+from emohead.errors import EmoheadError
+
+__all__ = [
+    "DEBUG_VARIABLE",
+    "EXIT_INTERNAL",
+    "EXIT_INTERRUPTED",
+    "EXIT_UNUSABLE",
+    "ends_cleanly",
+    "print_json",
+    "say",
+]
+
+EXIT_INTERNAL = 1
+"""A mistake of ours."""
+EXIT_UNUSABLE = 2
+"""Something given, or this machine, cannot be used; the message says what to do."""
+EXIT_INTERRUPTED = 130
+"""Ctrl-C."""
+DEBUG_VARIABLE = "EMOHEAD_DEBUG"
+"""Environment variable that lets tracebacks through."""
+
+P = ParamSpec("P")
+
+
+def say(sentence: str) -> None:
+    """Tell people something without disturbing what programs read from stdout."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """Print one JSON object on stdout, on one line."""
+    print(json.dumps(result, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn a command's exceptions into one sentence and an exit code.
+
+    Parameters
+    ----------
+    command : callable
+        A command; its argument ``as_json``, if any, asks for errors as JSON too.
+
+    Returns
+    -------
+    callable
+        The command with the same signature.
+    """
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        as_json = bool(kwargs.get("as_json", False))
+        try:
+            command(*args, **kwargs)
+        except EmoheadError as err:
+            _end(err, str(err), EXIT_UNUSABLE, as_json)
+        except KeyboardInterrupt as err:
+            _end(err, "interrupted: nothing was written", EXIT_INTERRUPTED, as_json)
+        except typer.Exit:
+            raise
+        except Exception as err:
+            advice = f"please report it, with what {DEBUG_VARIABLE}=1 shows"
+            message = f"internal error, {type(err).__name__}: {err}: {advice}"
+            _end(err, message, EXIT_INTERNAL, as_json)
+
+    return wrapped
+
+
+def _end(err: BaseException, message: str, code: int, as_json: bool) -> None:
+    if os.environ.get(DEBUG_VARIABLE):
+        raise err
+    sentence = " ".join(message.split())
+    say(f"emohead: {sentence}")
+    if as_json:
+        print_json({"error": {"type": type(err).__name__, "message": sentence}})
+    raise typer.Exit(code) from None

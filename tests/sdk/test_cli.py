@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import emohead
+from emohead.cli import app
+from emohead.cli.reporting import ends_cleanly
+from emohead.doctor import examine_machine
+from emohead.errors import BackendError, BundleError, InputError
+
+
+def _app_that(action) -> typer.Typer:
+    """Build a one-command application whose command does `action`."""
+    application = typer.Typer(pretty_exceptions_enable=False)
+
+    @application.command()
+    @ends_cleanly
+    def command(as_json: bool = False) -> None:
+        action()
+
+    return application
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+def test_version_is_the_package_version():
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"emohead {emohead.__version__}\n")
+
+
+def test_help_names_every_command():
+    result = CliRunner().invoke(app, ["--help"])
+    assert result.exit_code == 0
+    assert all(name in result.stdout for name in ("render", "demo", "inspect", "doctor"))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("the file\n is missing: give another"), 2),
+        (BackendError("no GPU: take the CPU"), 2),
+        (ZeroDivisionError("oops"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_every_error_is_one_sentence_and_a_code(error, code, as_json):
+    arguments = ["--as-json"] if as_json else []
+    result = CliRunner().invoke(_app_that(lambda: _raise(error)), arguments)
+    assert result.exit_code == code
+    assert result.stderr.startswith("emohead: ")
+    assert result.stderr.count("\n") == 1
+    if as_json:
+        told = json.loads(result.stdout)["error"]
+        assert told["type"] == type(error).__name__
+        assert f"emohead: {told['message']}\n" == result.stderr
+    else:
+        assert result.stdout == ""
+
+
+def test_debug_variable_lets_the_traceback_through(monkeypatch):
+    monkeypatch.setenv("EMOHEAD_DEBUG", "1")
+    result = CliRunner().invoke(_app_that(lambda: _raise(ZeroDivisionError("oops"))), [])
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_doctor_names_a_backend_and_the_reason():
+    result = CliRunner().invoke(app, ["doctor", "--json"])
+    report = json.loads(result.stdout)
+    assert report["backend"] in ("cpu", "cuda")
+    assert report["reason"]
+    assert report["cores"] >= 1
+    assert report["is_ready"] == (result.exit_code == 0)
+
+
+def test_doctor_reports_a_missing_runtime_instead_of_failing(monkeypatch):
+    def fail(name: str) -> None:
+        raise BackendError("onnxruntime is missing: install emohead[cpu]")
+
+    monkeypatch.setattr("emohead.backends.choose_backend", fail)
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 2
+    assert "install emohead[cpu]" in result.stdout
+    assert "not ready" in result.stdout
+
+
+def test_doctor_reports_a_broken_bundle(monkeypatch):
+    def fail() -> None:
+        raise BundleError("renderer.onnx was altered: reinstall")
+
+    monkeypatch.setattr("emohead.bundle.Bundle.open", fail)
+    report = examine_machine()
+    assert report.bundle == "unusable"
+    assert not report.is_ready
+    assert "reinstall" in report.warnings[-1]
+
+
+def test_inspect_of_a_missing_bundle_is_one_sentence(tmp_path):
+    result = CliRunner().invoke(app, ["inspect", str(tmp_path / "none.zip")])
+    assert result.exit_code == 2
+    assert "none.zip" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_with_its_code_and_no_file(tmp_path, number, code):
+    script = f"""
+import os, sys, numpy as np
+from emohead.cli import app, main
+from emohead.cli.reporting import ends_cleanly
+from emohead.video import VideoWriter
+
+@app.command()
+@ends_cleanly
+def endless() -> None:
+    with VideoWriter({str(tmp_path / "a.mp4")!r}) as writer:
+        while True:
+            writer.write(np.zeros((64, 64, 3), np.uint8))
+            if writer.num_frames == 50:
+                os.kill(os.getpid(), {int(number)})
+
+sys.argv = ["emohead", "endless"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
