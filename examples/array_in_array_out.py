@@ -1,0 +1,27 @@
+"""Everything in memory: a microphone buffer and a camera picture in, frames out.
+
+Usage: python examples/array_in_array_out.py
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emohead import TalkingHead
+from emohead.audio import audio_from_array, read_audio
+from emohead.images import read_image
+from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
+
+
+def main() -> None:
+    """Animate arrays and print what came out."""
+    picture = read_image(SAMPLE_FACE)  # (height, width, 3) uint8 RGB, as a camera would give
+    buffer = (read_audio(SAMPLE_SPEECH).samples * 32767).astype(np.int16)  # as a microphone would
+    head = TalkingHead.load()
+    clip = head.animate(head.portrait(picture), audio_from_array(buffer, 16_000))
+    frames = np.stack(list(clip))
+    print(f"{clip.emotion}: frames {frames.shape} {frames.dtype}")
+
+
+if __name__ == "__main__":
+    main()
