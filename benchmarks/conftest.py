@@ -12,7 +12,7 @@ from emohead.bundle import Bundle
 
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
-    """The embedded bundle."""
+    """Open the embedded bundle."""
     return Bundle.open()
 
 

@@ -1,4 +1,4 @@
-"""The whole path: sample portrait and voice to an mp4, loading apart; speed and memory of a process."""
+"""The whole path, from sample portrait and voice to an mp4; speed, and memory of a process."""
 
 from __future__ import annotations
 
