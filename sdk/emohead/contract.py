@@ -82,6 +82,8 @@ class TensorSpec:
     """Lower end of the range of sample values."""
     high: float = 1.0
     """Upper end of the range of sample values."""
+    around: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """Typical value of the innermost axes, to which samples add their range; None for 0."""
 
 
 @dataclass(frozen=True)
@@ -172,9 +174,12 @@ def sample_inputs(spec: StageSpec, size: Size = "opt", seed: int = 0) -> dict[st
         One array per input of the spec.
     """
     rng = np.random.default_rng(seed)
-    return {
-        t.name: rng.uniform(t.low, t.high, shape_of(t, size)).astype(t.dtype) for t in spec.inputs
-    }
+
+    def sample(t: TensorSpec) -> Array:
+        noise = rng.uniform(t.low, t.high, shape_of(t, size))
+        return (noise if t.around is None else noise + t.around).astype(t.dtype)
+
+    return {t.name: sample(t) for t in spec.inputs}
 
 
 def zero_state(spec: StageSpec, batch: int = 1) -> dict[str, Array]:

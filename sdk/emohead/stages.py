@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+import numpy as np
+
 from emohead.contract import Dim, StageSpec, StateSpec, TensorSpec, fixed
-from emohead.geometry.topology import NUM_EDGES
+from emohead.geometry import NUM_EDGES, TEMPLATE, edges_from_landmarks
 
 __all__ = [
     "CONTENT_ENCODER",
@@ -68,8 +70,16 @@ def _vector(name: str, length: int, unit: str, doc: str, low: float = 0.0) -> Te
 
 
 def _points_px(name: str, doc: str) -> TensorSpec:
-    high = float(FRAME_SIZE_PX)
-    return TensorSpec(name=name, dims=(BATCH, POINTS, XY), unit="px", doc=doc, high=high)
+    face = (TEMPLATE[:, :2] * 0.35 + 0.5) * FRAME_SIZE_PX
+    return TensorSpec(
+        name=name,
+        dims=(BATCH, POINTS, XY),
+        unit="px",
+        doc=doc,
+        low=-3.0,
+        high=3.0,
+        around=face.astype(np.float32),
+    )
 
 
 def _mel(num_frames: int) -> TensorSpec:
@@ -167,7 +177,9 @@ NEUTRAL_LANDMARKS = StageSpec(
             dims=(BATCH, POINTS, XYZ),
             unit="outer-eye-corner distance",
             doc="canonical landmarks of the portrait",
-            low=-1.0,
+            low=-0.02,
+            high=0.02,
+            around=TEMPLATE.astype(np.float32),
         ),
         _lstm("lstm_h", "hidden state"),
         _lstm("lstm_c", "cell state"),
@@ -208,7 +220,15 @@ EMOTION_ENCODER = StageSpec(
 
 def _edges(name: str, doc: str) -> TensorSpec:
     dims = (BATCH, fixed("edges", NUM_EDGES), fixed("length_angle", 2))
-    return TensorSpec(name=name, dims=dims, unit="canonical length, radian", doc=doc, low=0.05)
+    return TensorSpec(
+        name=name,
+        dims=dims,
+        unit="canonical length, radian",
+        doc=doc,
+        low=-0.02,
+        high=0.02,
+        around=edges_from_landmarks(TEMPLATE).astype(np.float32),
+    )
 
 
 EMOTION_LANDMARKS = StageSpec(

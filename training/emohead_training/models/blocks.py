@@ -1,0 +1,84 @@
+"""Small convolution blocks shared by the image networks.
+
+Shape legend: B batch, C channels, H height, W width. No normalisation layers: graphs stay exact in fp16.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["ConvBlock", "ConvGRUCell", "Modulated", "count_macs", "upsample"]
+
+SLOPE = 0.1
+
+
+class ConvBlock(nn.Module):
+    """3x3 convolution and leaky rectifier; a residual sum where the shape stays."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride, 1)
+        self.residual = inputs == outputs and stride == 1
+        nn.init.kaiming_normal_(self.conv.weight, SLOPE)
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+        if self.residual:
+            with torch.no_grad():
+                self.conv.weight.mul_(0.5)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        y = F.leaky_relu(self.conv(x_BCHW), SLOPE)
+        return x_BCHW + y if self.residual else y
+
+
+class Modulated(nn.Module):
+    """Scale and shift of a feature map by a style vector (FiLM)."""
+
+    def __init__(self, style: int, channels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(style, 2 * channels)
+        nn.init.normal_(self.linear.weight, std=0.02)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x_BCHW: Tensor, style_BS: Tensor) -> Tensor:
+        scale, shift = self.linear(style_BS)[:, :, None, None].chunk(2, 1)
+        return x_BCHW * (1 + scale) + shift
+
+
+class ConvGRUCell(nn.Module):
+    """Convolutional gated recurrent unit (Ballas et al. 2016), explicit state."""
+
+    def __init__(self, inputs: int, hidden: int) -> None:
+        super().__init__()
+        self.gates = nn.Conv2d(inputs + hidden, 2 * hidden, 3, 1, 1)
+        self.candidate = nn.Conv2d(inputs + hidden, hidden, 3, 1, 1)
+
+    def forward(self, x_BCHW: Tensor, h_BCHW: Tensor) -> Tensor:
+        update, reset = torch.sigmoid(self.gates(torch.cat((x_BCHW, h_BCHW), 1))).chunk(2, 1)
+        candidate = torch.tanh(self.candidate(torch.cat((x_BCHW, reset * h_BCHW), 1)))
+        return h_BCHW + update * (candidate - h_BCHW)
+
+
+def upsample(x_BCHW: Tensor) -> Tensor:
+    """Double the height and width by repetition."""
+    return F.interpolate(x_BCHW, scale_factor=2.0, mode="nearest")
+
+
+def count_macs(module: nn.Module, *inputs: Tensor) -> int:
+    """Multiply-accumulate operations of every convolution and linear layer in one call."""
+    total = 0
+
+    def add(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        weight = layer.weight
+        assert isinstance(weight, Tensor)
+        total += output.numel() * weight[0].numel()
+
+    layers = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(add) for layer in layers]
+    with torch.no_grad():
+        module(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return total

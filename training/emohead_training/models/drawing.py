@@ -1,0 +1,108 @@
+"""Landmark geometry inside the graph: pixel grids, distances, the drawn landmark image ``i``.
+
+Coordinates are "unit": -1 and 1 are the borders of the 256x256 frame, pixel centres at half pixels.
+Distances come from one matrix product, so that a frame costs its 68 points and no image (design, paper 3.4).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from emohead.stages import FRAME_SIZE_PX
+
+__all__ = ["Drawing", "full_precision", "pixel_grid", "squared_distances", "unit_from_px"]
+
+
+_Result = TypeVar("_Result")
+
+
+def full_precision(function: Callable[..., _Result]) -> Callable[..., _Result]:
+    """Run in float32 inside an autocast region: half a pixel is below bfloat16's resolution."""
+
+    @functools.wraps(function)
+    def wrapped(*args: object) -> _Result:
+        exact = [a.float() if isinstance(a, Tensor) and a.is_floating_point() else a for a in args]
+        device = next(a.device.type for a in exact if isinstance(a, Tensor))
+        with torch.autocast(device, enabled=False):
+            return function(*exact)
+
+    return wrapped
+
+
+def squared_distances(q_BP2: Tensor, x_BK2: Tensor) -> Tensor:
+    """Squared distances (B, P, K) by one matrix product; exact enough for centred coordinates."""
+    q2 = (q_BP2 * q_BP2).sum(-1, keepdim=True)
+    x2 = (x_BK2 * x_BK2).sum(-1)[:, None]
+    return q2 + x2 - 2.0 * (q_BP2 @ x_BK2.transpose(1, 2))
+
+
+def unit_from_px(points: Tensor) -> Tensor:
+    """Pixel coordinates to unit coordinates; pixel i covers [i - 0.5, i + 0.5]."""
+    return (points + 0.5) * (2.0 / FRAME_SIZE_PX) - 1.0
+
+
+def pixel_grid(height: int, width: int) -> Tensor:
+    """Unit coordinates of the pixel centres, (height, width, 2) as x, y."""
+    y = (torch.arange(height) + 0.5) * (2.0 / height) - 1.0
+    x = (torch.arange(width) + 0.5) * (2.0 / width) - 1.0
+    ys, xs = torch.meshgrid(y, x, indexing="ij")
+    return torch.stack((xs, ys), -1)
+
+
+Polyline = tuple[int, ...]
+
+
+class Drawing(nn.Module):
+    """Soft distance field to landmark polylines: 1 on a line, falling off as a Gaussian.
+
+    Parameters
+    ----------
+    channels : tuple of tuple of polyline
+        The chains of point indices that each channel draws.
+    width : float
+        Standard deviation of the fall-off in unit coordinates.
+    """
+
+    def __init__(self, channels: tuple[tuple[Polyline, ...], ...], width: float) -> None:
+        super().__init__()
+        per_channel = [
+            [pair for line in lines for pair in zip(line[:-1], line[1:], strict=True)]
+            for lines in channels
+        ]
+        self.counts = [len(segments) for segments in per_channel]
+        pairs = [pair for segments in per_channel for pair in segments]
+        self.register_buffer("first", torch.tensor([a for a, _ in pairs]), persistent=False)
+        self.register_buffer("last", torch.tensor([b for _, b in pairs]), persistent=False)
+        self.sharpness = 0.5 / width**2
+
+    @full_precision
+    def forward(self, points_BK2: Tensor, grid_BP2: Tensor) -> Tensor:
+        """Draw the points at the grid's positions.
+
+        Parameters
+        ----------
+        points_BK2 : (B, 68, 2) Tensor
+            Landmarks, unit coordinates.
+        grid_BP2 : (B or 1, P, 2) Tensor
+            Positions, unit coordinates.
+
+        Returns
+        -------
+        (B, channels, P) Tensor
+            The drawing, in (0, 1].
+        """
+        centre = points_BK2.mean(1, keepdim=True)
+        a = points_BK2[:, self.first] - centre
+        e = points_BK2[:, self.last] - centre - a
+        p = grid_BP2 - centre
+        length2 = ((e * e).sum(-1) + 1e-6)[:, None]
+        along = p @ e.transpose(1, 2) - (a * e).sum(-1)[:, None]
+        t = (along / length2).clamp(0.0, 1.0)
+        distance2 = squared_distances(p, a) - t * (2.0 * along - t * length2)
+        nearest = [part.amin(-1) for part in distance2.split(self.counts, -1)]
+        return torch.exp(-self.sharpness * torch.stack(nearest, 1))

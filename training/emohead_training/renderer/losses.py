@@ -1,0 +1,144 @@
+"""Losses of the video synthesis stage: pixels, perceptual, adversarial, local identity (paper 3.4).
+
+Critic networks are arguments; without a file the project's own identity net gives the features.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from emohead.errors import InputError
+from emohead_training.models.components import Part, PatchBox
+from emohead_training.models.drawing import pixel_grid, unit_from_px
+from emohead_training.models.identity import IdentityNet
+from emohead_training.models.warp import sample_image
+
+__all__ = [
+    "IdentityFeatures",
+    "PatchCutter",
+    "VggFeatures",
+    "feature_distance",
+    "hinge_critic",
+    "local_identity",
+    "on_zeros",
+]
+
+_VGG_LAYERS = ("net.0", "net.2", "net.5", "net.9", "net.12", "net.16")
+
+
+class VggFeatures(nn.Module):
+    """First layers of VGG-19, read from an ONNX file.
+
+    Parameters
+    ----------
+    path : Path
+        ONNX file whose convolutions are named as in the published style-transfer encoder.
+
+    Raises
+    ------
+    InputError
+        When the file does not hold these layers.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        import onnx
+        from onnx import numpy_helper
+
+        stored = {i.name: numpy_helper.to_array(i) for i in onnx.load(path).graph.initializer}
+        try:
+            weights = [(stored[f"{n}.weight"], stored[f"{n}.bias"]) for n in _VGG_LAYERS]
+        except KeyError as error:
+            raise InputError(f"{path}: expected VGG-19 layers, {error} is missing") from error
+        self.convs = nn.ModuleList()
+        for weight, bias in weights:
+            side = weight.shape[2]
+            conv = nn.Conv2d(weight.shape[1], weight.shape[0], side, padding=side // 2)
+            conv.load_state_dict(
+                {"weight": torch.tensor(weight.copy()), "bias": torch.tensor(bias.copy())}
+            )
+            self.convs.append(conv)
+        self.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, image_B3HW: Tensor) -> list[Tensor]:
+        """relu1_1, relu2_1 and relu3_1 of RGB in [0, 1]."""
+        x, maps = self.convs[0](image_B3HW), []
+        for i, conv in enumerate(self.convs[1:]):
+            x = F.relu(conv(x))
+            if i in (0, 2, 4):
+                maps.append(x)
+            if i in (1, 3):
+                x = F.max_pool2d(x, 2)
+        return maps
+
+
+class IdentityFeatures(nn.Module):
+    """Feature maps of the project's own identity net: the perceptual net without third parties."""
+
+    def __init__(self, net: IdentityNet) -> None:
+        super().__init__()
+        self.net = net.requires_grad_(False)
+
+    def forward(self, image_B3HW: Tensor) -> list[Tensor]:
+        """Maps from fine to coarse."""
+        return self.net.features(image_B3HW)[:3]
+
+
+def feature_distance(features: nn.Module, image: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of feature maps, each scaled by the target's own level."""
+    image = image.contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        wanted = features(target.contiguous(memory_format=torch.channels_last))
+    terms = [
+        (a - b).abs().mean() / (b.abs().mean() + 1e-3)
+        for a, b in zip(features(image), wanted, strict=True)
+    ]
+    return torch.stack(terms).mean()
+
+
+def hinge_critic(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """Hinge loss of a critic."""
+    scores = critic(torch.cat((real, fake.detach()))).float()
+    on_real, on_fake = scores.chunk(2)
+    return F.relu(1.0 - on_real).mean() + F.relu(1.0 + on_fake).mean()
+
+
+class PatchCutter(nn.Module):
+    """Cuts a component's patch from whole frames."""
+
+    def __init__(self, part: Part) -> None:
+        super().__init__()
+        self.part = part
+        side = part.size_px
+        self.register_buffer("grid", pixel_grid(side, side).reshape(1, -1, 2), persistent=False)
+
+    def forward(self, image_B3HW: Tensor, points_px_BK2: Tensor) -> Tensor:
+        """Patch (B, 3, size, size) around the component of the landmarks."""
+        side = self.part.size_px
+        at = PatchBox(self.part, unit_from_px(points_px_BK2)).positions(self.grid)  # type: ignore[arg-type]
+        return sample_image(image_B3HW, at.reshape(-1, side, side, 2))
+
+
+_MEAN_PLACE = {"mouth": (64, 112), "left_eye": (28, 60), "right_eye": (148, 60), "nose": (88, 96)}
+"""Column and row, on the 224x224 tensor, of a component patch's upper left corner."""
+
+
+def local_identity(net: IdentityNet, part: Part, patch: Tensor, anchor_patch: Tensor) -> Tensor:
+    """Identity distance of one component alone (paper 3.4): pasted on zeros, max-pooled, embedded."""
+    with torch.no_grad():
+        wanted = net(on_zeros(part, anchor_patch))
+    return F.mse_loss(net(on_zeros(part, patch)), wanted) * wanted.shape[1]
+
+
+def on_zeros(part: Part, patch: Tensor) -> Tensor:
+    """Component patch at its mean place on a 224x224 zero tensor, max-pooled to 112x112."""
+    column, row = _MEAN_PLACE[part.name]
+    side = part.size_px
+    canvas = F.pad(patch, (column, 224 - column - side, row, 224 - row - side))
+    return F.max_pool2d(canvas, 2)
+
+

@@ -1,0 +1,274 @@
+"""Training of portrait encoder and renderer: the local phase (components), then the global one (ConvGRU).
+
+Local: single frames, losses on the composition, one critic per component. Global: short sequences,
+losses on the finished frames, ``D_global`` beside the component critics. Paper 3.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from emohead.stages import GRU_CHANNELS, GRU_SIZE, PORTRAIT_ENCODER, RENDERER
+from emohead_training.models.components import PARTS
+from emohead_training.models.critics import PatchCritic
+from emohead_training.models.identity import IdentityNet
+from emohead_training.models.portrait_encoder import PortraitEncoder
+from emohead_training.models.renderer import Renderer
+from emohead_training.renderer.augment import FrameBatch, batch_of
+from emohead_training.renderer.dataset import FrameCache
+from emohead_training.renderer.losses import (
+    PatchCutter,
+    feature_distance,
+    hinge_critic,
+    local_identity,
+)
+
+__all__ = ["RendererConfig", "RendererTask"]
+
+NUM_VALIDATION_CLIPS = 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class RendererConfig:
+    """One phase of the renderer's training."""
+
+    phase: Literal["local", "global"]
+    """Which outputs are trained."""
+    batch: int = 4
+    """Samples in a batch."""
+    run_length: int = 1
+    """Frames of a sample, rendered one after the other."""
+    learning_rate: float = 2e-4
+    """Adam's step size (paper, implementation details)."""
+    steps: int = 4000
+    """Optimiser steps."""
+    minutes: float | None = None
+    """Wall-clock budget."""
+    pixel: float = 4.0
+    """Weight of absolute and squared error of the frame."""
+    mouth: float = 4.0
+    """Extra weight of the same error in the component patches."""
+    perceptual: float = 1.0
+    """Weight of the feature distance."""
+    identity: float = 0.2
+    """Weight of the local identity loss."""
+    adversarial: float = 0.02
+    """Weight of the critics' opinion."""
+    critics_from_step: int = 600
+    """The critics judge from this step on."""
+    use_warp: bool = True
+    """See ``Renderer``."""
+    use_local: bool = True
+    """See ``Renderer``."""
+    use_gru: bool = True
+    """See ``Renderer``."""
+
+
+class RendererTask:
+    """``Task`` of the loop for one phase.
+
+    Parameters
+    ----------
+    config : RendererConfig
+        The phase.
+    train, val : FrameCache
+        Frames of the training people and of the validation people.
+    perceptual : torch.nn.Module
+        Maps images to feature maps; frozen.
+    identity : IdentityNet
+        Identity net of the local identity loss; frozen.
+    """
+
+    def __init__(
+        self,
+        config: RendererConfig,
+        train: FrameCache,
+        val: FrameCache,
+        perceptual: nn.Module,
+        identity: IdentityNet,
+    ) -> None:
+        self.name = f"renderer_{config.phase}"
+        self.config, self.train, self.val = config, train, val
+        self.perceptual, self.identity = perceptual.eval(), identity.eval().requires_grad_(False)
+        self.cutters = nn.ModuleList(PatchCutter(part) for part in PARTS)
+        self.encoder = PortraitEncoder()
+        self.renderer = Renderer(
+            use_warp=config.use_warp, use_local=config.use_local, use_gru=config.use_gru
+        )
+        self.critics = nn.ModuleDict({part.name: PatchCritic(3) for part in PARTS})
+        if config.phase == "global":
+            self.critics["global"] = PatchCritic(3, levels=4)
+        self.modules = {
+            PORTRAIT_ENCODER.name: self.encoder,
+            RENDERER.name: self.renderer,
+            "critics": self.critics,
+        }
+        for module in self.modules.values():
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        shown = [*self.encoder.parameters(), *self.renderer.parameters()]
+        self.optimizers = {
+            "networks": torch.optim.Adam(shown, lr=config.learning_rate, betas=(0.5, 0.99)),
+            "critics": torch.optim.Adam(
+                self.critics.parameters(), lr=config.learning_rate, betas=(0.0, 0.99)
+            ),
+        }
+        self.rng = np.random.default_rng(0)
+
+    def batches(self, seed: int) -> Iterator[FrameBatch]:
+        """Endless augmented batches."""
+        draws = self.train.draws(seed, self.config.run_length)
+        rng = np.random.default_rng(seed + 1)
+        while True:
+            yield batch_of([next(draws) for _ in range(self.config.batch)], rng)
+
+    def step(self, batch: FrameBatch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
+        """One update of the networks and, once they started, of the critics."""
+        device = fabric.device
+        for module in (self.perceptual, self.identity, self.cutters):
+            module.to(device)
+        batch = batch.to(device)
+        judged = step >= self.config.critics_from_step and self.config.adversarial > 0
+        with fabric.autocast():
+            frames = self.render(batch)
+            real, points = batch.frames.flatten(0, 1), batch.points.flatten(0, 1)
+            patches = self._patches(frames, real, batch, points)
+            losses = self._losses(frames, real, patches, judged)
+            total = torch.stack(list(losses.values())).sum()
+        self._update("networks", total, fabric, clip=1.0)
+        figures: dict[str, Tensor | float] = {k: v.detach() for k, v in losses.items()}
+        if judged:
+            with fabric.autocast():
+                opinion = self._critic_loss(frames.detach(), real, patches)
+            self._update("critics", opinion, fabric, clip=10.0)
+            figures["critics"] = opinion.detach()
+        return figures
+
+    def render(self, batch: FrameBatch) -> Tensor:
+        """Frames (B * T, 3, 256, 256) of a batch, in the phase's sense."""
+        features = self.encoder(batch.anchor, batch.anchor_points)
+        size, length = batch.points.shape[:2]
+        *parts, remaining, style = features
+        shape = (size, GRU_CHANNELS, GRU_SIZE, GRU_SIZE)
+        states = tuple(batch.anchor.new_zeros(shape) for _ in RENDERER.state)
+        frames = []
+        for t in range(length):
+            composite = self.renderer.compose(
+                batch.points[:, t], batch.anchor, batch.anchor_points, tuple(parts), remaining, style
+            )
+            if self.config.phase == "local":
+                frames.append(composite.image)
+                continue
+            frame, *states = self.renderer.refine(composite, *states)  # type: ignore[assignment]
+            frames.append(frame)
+        return torch.stack(frames, 1).flatten(0, 1)
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Absolute errors, 8-bit levels, and mouth feature distance on the validation people."""
+        rows = []
+        count = min(NUM_VALIDATION_CLIPS, len(self.val.index))
+        device = next(self.encoder.parameters()).device
+        for clip in range(count):
+            runs = len(self.val.index[clip]["runs"])
+            chosen = sorted({0, runs // 3, 2 * runs // 3})
+            samples = [self.val.sample(clip, run, max(2, self.config.run_length)) for run in chosen]
+            batch = batch_of(samples, None).to(device)
+            frames, real = self.render(batch), batch.frames.flatten(0, 1)
+            cutter = self.cutters[0].to(device)
+            points = batch.points.flatten(0, 1)
+            mouth, true = cutter(frames, points), cutter(real, points)
+            rows.append(
+                (
+                    255 * float(F.l1_loss(frames, real)),
+                    255 * float(F.l1_loss(mouth, true)),
+                    float(feature_distance(self.perceptual, mouth, true)),
+                )
+            )
+        means = np.mean(rows, 0)
+        return dict(zip(("val_frame", "val_mouth", "val_features"), means.round(4).tolist(), strict=True))
+
+    def _patches(
+        self, frames: Tensor, real: Tensor, batch: FrameBatch, points: Tensor
+    ) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
+        """Per component: rendered, real and anchor patch."""
+        length = batch.points.shape[1]
+        anchors = batch.anchor.repeat_interleave(length, 0)
+        at = batch.anchor_points.repeat_interleave(length, 0)
+        return {
+            cutter.part.name: (cutter(frames, points), cutter(real, points), cutter(anchors, at))  # type: ignore[union-attr]
+            for cutter in self.cutters
+        }
+
+    def _losses(
+        self,
+        frames: Tensor,
+        real: Tensor,
+        patches: dict[str, tuple[Tensor, Tensor, Tensor]],
+        judged: bool,
+    ) -> dict[str, Tensor]:
+        weights = self.config
+        inside = torch.stack([_pixel(fake, true) for fake, true, _ in patches.values()])
+        mouth, true_mouth, _ = patches["mouth"]
+        window, true_window = self._window(frames, real)
+        near = feature_distance(self.perceptual, mouth, true_mouth)
+        far = feature_distance(self.perceptual, window, true_window)
+        losses = {
+            "pixel": weights.pixel * _pixel(frames, real),
+            "patches": weights.mouth * (inside.mean() + inside[0]) / 2,
+            "perceptual": weights.perceptual * (near + far) / 2,
+        }
+        if weights.identity > 0:
+            part = PARTS[int(self.rng.integers(len(PARTS)))]
+            fake, _, anchor = patches[part.name]
+            losses["identity"] = weights.identity * local_identity(self.identity, part, fake, anchor)
+        if judged:
+            opinions = [-self.critics[n](p[0]).float().mean() for n, p in patches.items()]
+            if "global" in self.critics:
+                opinions.append(-self.critics["global"](frames).float().mean())
+            losses["adversarial"] = weights.adversarial * torch.stack(opinions).sum()
+        return losses
+
+    def _window(self, frames: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """One random 128-pixel window of both, for the perceptual loss of the whole frame."""
+        row, column = (int(v) for v in self.rng.integers(0, 129, 2))
+        cut = (..., slice(row, row + 128), slice(column, column + 128))
+        return frames[cut], real[cut]
+
+    def _critic_loss(
+        self, frames: Tensor, real: Tensor, patches: dict[str, tuple[Tensor, Tensor, Tensor]]
+    ) -> Tensor:
+        terms = [hinge_critic(self.critics[n], p[1], p[0]) for n, p in patches.items()]
+        if "global" in self.critics:
+            terms.append(hinge_critic(self.critics["global"], real, frames))
+        return torch.stack(terms).mean()
+
+    def _update(self, name: str, loss: Tensor, fabric: Fabric, clip: float) -> None:
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(parameters, clip)
+        optimizer.step()
+
+
+def _pixel(image: Tensor, target: Tensor) -> Tensor:
+    """Absolute plus squared error."""
+    error = image - target
+    return error.abs().mean() + error.square().mean()
+
+
+def initial_weights(task: RendererTask, path: Path) -> None:
+    """Start the global phase from the local phase's weights."""
+    from emohead_training.loop import load_weights
+
+    for name in (PORTRAIT_ENCODER.name, RENDERER.name):
+        load_weights(task.modules[name], path, name)
