@@ -15,9 +15,6 @@ from emohead.errors import InputError
 from emohead.video import check_output
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from emohead.clip import Clip
     from emohead.head import TalkingHead
 
@@ -52,8 +49,8 @@ class RenderJob:
     """Where the landmarks go, .npz."""
     face_box: tuple[float, float, float, float] | None = None
     """x0, y0, x1, y1 in pixels of the photo."""
-    landmarks: NDArray[np.float32] | None = None
-    """(68, 2) or (68, 3) float32, pixels of the photo."""
+    landmarks: Path | None = None
+    """File with 68 landmarks in pixels of the photo."""
     bundle: Path | None = None
     """Trained networks; None for the embedded ones."""
 
@@ -90,13 +87,15 @@ def run_job(job: RenderJob, *, as_json: bool) -> None:
 
 
 def _prepare(job: RenderJob) -> tuple[TalkingHead, Clip]:
+    from emohead.audio import read_audio
     from emohead.head import TalkingHead
 
+    speech = read_audio(job.speech)  # before the networks load, for a bad file should fail at once
     head = TalkingHead.load(job.bundle, backend=job.backend)
     face = head.portrait(job.face, face_box=job.face_box, landmarks=job.landmarks)
     clip = head.animate(
         face,
-        job.speech,
+        speech,
         emotion=job.emotion,
         strength=job.strength,
         seed=job.seed,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from emohead.cli.job import RenderJob, run_job
-from emohead.cli.options import emotion_from_text, face_box_from_text, read_landmarks
+from emohead.cli.options import emotion_from_text, face_box_from_text
 from emohead.cli.reporting import ends_cleanly
 
 __all__ = ["render"]
@@ -35,7 +35,7 @@ def render(
         str | None, typer.Option(help="x0,y0,x1,y1 in pixels, for faces that are not found.")
     ] = None,
     landmarks: Annotated[
-        Path | None, typer.Option(help="68 landmarks of the photo: .npy, .npz or .json.")
+        Path | None, typer.Option(help="68 landmarks of the photo: .npy, .json, .csv, .pts.")
     ] = None,
     bundle: Annotated[Path | None, typer.Option(help="Folder or zip of trained networks.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -54,7 +54,7 @@ def render(
         backend=backend,
         save_landmarks=save_landmarks,
         face_box=None if face_box is None else face_box_from_text(face_box),
-        landmarks=None if landmarks is None else read_landmarks(landmarks),
+        landmarks=landmarks,
         bundle=bundle,
     )
     run_job(job, as_json=as_json)
