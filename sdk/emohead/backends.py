@@ -125,7 +125,7 @@ def _onnxruntime_version() -> str:
 
 @cache
 def _cuda_obstacle() -> str | None:
-    """Why CUDA cannot be used, or None; opens a probe graph, for lists of providers prove nothing."""
+    """Why CUDA cannot be used, or None; a probe graph is opened, for lists prove nothing."""
     import onnxruntime as ort
 
     if CUDA_PROVIDER not in ort.get_available_providers():

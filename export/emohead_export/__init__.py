@@ -1,0 +1,1 @@
+"""From trained PyTorch modules to a verified bundle of ONNX graphs."""

@@ -1,0 +1,91 @@
+"""Does the exported graph compute what the network computes? At min, opt and max sizes.
+
+Who calls: ``packing.py``, the parity tests. Not here: the graph's form (``graph.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emohead.contract import Size, StageSpec, sample_inputs, shape_of
+from emohead.errors import ParityError
+from emohead.runner import Runner
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["check_parity", "relative_error", "run_module"]
+
+Array = NDArray[Any]
+SMALLEST_SCALE: Final = 1e-3
+"""An output that is nearly zero everywhere is compared on this scale instead of its own."""
+
+
+def check_parity(
+    spec: StageSpec, module: nn.Module, runner: Runner, precision: str = "fp32", seed: int = 0
+) -> float:
+    """Compare a network with its exported graph.
+
+    Parameters
+    ----------
+    spec : StageSpec
+        Contract; gives sizes, sample inputs and tolerance.
+    module : torch.nn.Module
+        The source, in evaluation mode.
+    runner : Runner
+        The exported graph.
+    precision : str
+        Which of the spec's tolerances holds.
+    seed : int
+        Seed of the samples.
+
+    Returns
+    -------
+    float
+        Largest error found, relative to each output's own scale.
+
+    Raises
+    ------
+    ParityError
+        When an output's shape differs from the spec or its error exceeds the tolerance.
+    """
+    limit, worst = spec.tolerance[precision], 0.0
+    for size in get_args(Size):
+        feed = sample_inputs(spec, size, seed)
+        expected, found = run_module(spec, module, feed), runner(**feed)
+        for tensor in spec.outputs:
+            a, b = expected[tensor.name], found[tensor.name]
+            where = f"{spec.name}.{tensor.name} at {size} size, {precision}"
+            if not a.shape == b.shape == shape_of(tensor, size):
+                raise ParityError(
+                    f"{where}: expected shape {shape_of(tensor, size)}, the module gives "
+                    f"{a.shape}, the graph {b.shape}; mend the module's forward"
+                )
+            error = relative_error(a, b)
+            worst = max(worst, error)
+            if not error <= limit:
+                raise ParityError(
+                    f"{where}: expected an error of at most {limit:g}, got {error:.3g}; "
+                    "look for operations that the exporter translates differently"
+                )
+    return worst
+
+
+def relative_error(expected: Array, found: Array) -> float:
+    """Largest absolute difference over the largest absolute value of what was expected."""
+    scale = max(float(np.abs(expected).max()), SMALLEST_SCALE)
+    return float(np.abs(expected - found).max()) / scale
+
+
+def run_module(spec: StageSpec, module: nn.Module, feed: Mapping[str, Array]) -> dict[str, Array]:
+    """Run a network on a feed of arrays; outputs by name."""
+    import torch
+
+    with torch.inference_mode():
+        made = module(*(torch.from_numpy(feed[name]) for name in spec.input_names))
+    tensors = (made,) if isinstance(made, torch.Tensor) else made
+    return dict(zip(spec.output_names, (t.numpy() for t in tensors), strict=True))

@@ -1,0 +1,75 @@
+"""What the weights were made with, for the manifest: one list per training stage.
+
+Who calls: ``packing.py``. Not here: the training itself.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from emohead.manifest import Source
+
+__all__ = ["WEIGHTS_LICENCE", "sources_of"]
+
+WEIGHTS_LICENCE: Final = "CC-BY-NC-SA-4.0"
+"""The strictest of the sources' licences (RAVDESS) decides; research use."""
+
+
+def _source(name: str, licence: str, origin: str, used_for: str) -> Source:
+    return Source(name=name, licence=licence, origin=origin, used_for=used_for)
+
+
+_CLIPS = _source(
+    "talking-face clips, 111 identities",
+    "mixed, research use (GRID speaker 1: CC BY 4.0)",
+    "video.csv of the training corpus lists repository, commit and path of every clip",
+    "faces in motion",
+)
+_PORTRAITS = _source(
+    "69 portraits",
+    "mixed, research use",
+    "portraits.md of the training corpus",
+    "faces of many kinds",
+)
+_FACE_MESH = _source(
+    "MediaPipe FaceMesh",
+    "Apache-2.0",
+    "https://github.com/google-ai-edge/mediapipe",
+    "landmark labels",
+)
+_RAVDESS = _source(
+    "RAVDESS speech", "CC BY-NC-SA 4.0", "https://zenodo.org/records/1188976", "acted emotions"
+)
+_CREMA_D = _source(
+    "CREMA-D",
+    "Open Database License",
+    "https://github.com/CheyneyComputerScience/CREMA-D",
+    "acted emotions",
+)
+_VOICES = _source(
+    "synthesised speech",
+    "free software voices (espeak-ng GPL-3.0, flite BSD-like); the sound is unrestricted",
+    "https://packages.debian.org",
+    "phonemes with exact times",
+)
+_VGG = _source(
+    "VGG-19", "CC BY 4.0", "https://www.robots.ox.ac.uk/~vgg/research/very_deep/", "perceptual loss"
+)
+
+_BY_TRAINING: Final = MappingProxyType(
+    {
+        "face_detector": (_CLIPS, _PORTRAITS, _FACE_MESH),
+        "face_landmarks": (_CLIPS, _PORTRAITS, _FACE_MESH),
+        "autovc": (_RAVDESS, _CREMA_D, _CLIPS, _VOICES),
+        "neutral_landmarks": (_CLIPS, _FACE_MESH, _VOICES),
+        "emotion_encoder": (_RAVDESS, _CREMA_D),
+        "emotion_landmarks": (_CLIPS, _FACE_MESH),
+        "renderer_global": (_CLIPS, _FACE_MESH, _VGG),
+    }
+)
+
+
+def sources_of(training: str) -> tuple[Source, ...]:
+    """Return the sources of the weights that a training stage makes."""
+    return _BY_TRAINING[training]
