@@ -1,0 +1,88 @@
+"""Neutral talking landmarks: an LSTM over content, then an MLP over its state and the anchor.
+
+Displacements lie in the span of a few mouth movements (principal components of the train people's),
+so that what speech does not move stays still. Not here: losses and data (``voice/``).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from emohead.stages import CONTENT_SIZE, LSTM_SIZE, NUM_LANDMARKS
+
+__all__ = ["NUM_ANCHOR_TRAITS", "NUM_MOVEMENTS", "NeutralLandmarks"]
+
+NUM_MOVEMENTS: Final = 20
+"""Mouth movements that displacements are made of."""
+NUM_ANCHOR_TRAITS: Final = 12
+"""Numbers that sum up the anchor's mouth; few, because few people were seen."""
+HIDDEN: Final = 160
+ANCHOR_HIDDEN: Final = 48
+NUM_COORDINATES: Final = NUM_LANDMARKS * 3
+
+
+class NeutralLandmarks(nn.Module):
+    """``lstm_neu`` and its MLP.
+
+    Parameters
+    ----------
+    dropout : float
+        Share of LSTM outputs dropped in training.
+
+    References
+    ----------
+    .. [1] Paper, section 3.1: h = lstm_neu(a), then an MLP of h and x_anchor gives the
+       displacements.
+    """
+
+    movements: Tensor
+    traits: Tensor
+    anchor_mean: Tensor
+
+    def __init__(self, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(CONTENT_SIZE, LSTM_SIZE, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.from_anchor = nn.Sequential(nn.Linear(NUM_ANCHOR_TRAITS, ANCHOR_HIDDEN), nn.Tanh())
+        self.mlp = nn.Sequential(
+            nn.Linear(LSTM_SIZE + ANCHOR_HIDDEN, HIDDEN),
+            nn.LeakyReLU(0.1),
+            nn.Linear(HIDDEN, NUM_MOVEMENTS),
+        )
+        self.register_buffer("movements", torch.zeros(NUM_MOVEMENTS, NUM_COORDINATES))
+        self.register_buffer("traits", torch.zeros(NUM_COORDINATES, NUM_ANCHOR_TRAITS))
+        self.register_buffer("anchor_mean", torch.zeros(NUM_COORDINATES))
+
+    def forward(
+        self, content: Tensor, anchor: Tensor, lstm_h: Tensor, lstm_c: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Displacements of a stretch of frames.
+
+        Parameters
+        ----------
+        content : (batch, frames, 64) float32
+            Codes at 30 frames a second.
+        anchor : (batch, 68, 3) float32, canonical units
+        lstm_h, lstm_c : (1, batch, 256) float32
+            State before the stretch.
+
+        Returns
+        -------
+        displacement : (batch, frames, 68, 3) float32, canonical units
+        lstm_h, lstm_c : (1, batch, 256) float32
+            State after the stretch.
+        """
+        hidden, (lstm_h, lstm_c) = self.lstm(content, (lstm_h, lstm_c))
+        anchored = self.from_anchor((anchor.flatten(1) - self.anchor_mean) @ self.traits)
+        anchored = anchored[:, None].expand(-1, content.shape[1], -1)
+        amounts = self.mlp(torch.cat([self.dropout(hidden), anchored], dim=2))
+        displacement = (amounts @ self.movements).unflatten(2, (NUM_LANDMARKS, 3))
+        return displacement, lstm_h, lstm_c
+
+    def zero_state(self, batch: int) -> tuple[Tensor, Tensor]:
+        """State at the start of a stream: two tensors (1, batch, 256) of zeros."""
+        zeros = self.movements.new_zeros(1, batch, LSTM_SIZE)
+        return zeros, zeros

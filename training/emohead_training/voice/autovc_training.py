@@ -1,0 +1,251 @@
+"""Training of AutoVC: self-reconstruction through a narrow code that keeps the phonemes.
+
+Three pressures shape the code: the decoder must rebuild clean sound from a degraded copy, the code
+of the rebuilt sound must be the same (AutoVC's content loss), and synthesised
+voices must be spelled out.
+Not here: the networks (``models/autovc.py``) and the reading of sound (``sounds.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from emohead.stages import (
+    CONTENT_CENTRE_FRAMES,
+    CONTENT_ENCODER,
+    CONTENT_LEFT_FRAMES,
+    CONTENT_RIGHT_FRAMES,
+    SPEAKER_ENCODER,
+    SPEAKER_FRAMES,
+)
+from emohead_training.loop import Budget, RunConfig, fit
+from emohead_training.models.autovc import ContentEncoder, Decoder, PhonemeHead, SpeakerEncoder
+from emohead_training.voice.mel_augmentation import degraded, warped
+from emohead_training.voice.phonemes import PHONEMES
+from emohead_training.voice.sounds import UNLABELLED, Sounds, read_sounds
+
+__all__ = ["AutovcConfig", "AutovcTask", "Batch", "train"]
+
+STAGE: Final = "autovc"
+WINDOW: Final = CONTENT_LEFT_FRAMES + CONTENT_CENTRE_FRAMES + CONTENT_RIGHT_FRAMES
+OFFSETS: Final = (0, 6)
+"""Frames ahead at which the phoneme is asked for: lips move about 100 ms before the sound."""
+SPEAKER_SCALE: Final = 16.0
+"""Sharpness of the speaker classification over cosines."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutovcConfig:
+    """Size of the run and weight of each loss."""
+
+    budget: Budget
+    """When to stop."""
+    batch: int = 32
+    """Windows a step."""
+    synthetic_seconds: float = 6000.0
+    """Length of synthesised speech."""
+    share_synthetic: float = 0.55
+    """Share of windows from synthesised voices."""
+    learning_rate: float = 1.5e-3
+    """Adam's rate at its peak."""
+    content_weight: float = 0.5
+    """Weight of the content loss."""
+    phoneme_weight: float = 0.3
+    """Weight of the phonemes' cross-entropy."""
+    speaker_weight: float = 0.05
+    """Weight of the speakers' cross-entropy."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Windows of speech and, for each, another stretch of the same voice."""
+
+    mel: Tensor
+    """(batch, 48, 80) float32, [0, 1]."""
+    voice_mel: Tensor
+    """(batch, 128, 80) float32, [0, 1]."""
+    phonemes: Tensor
+    """(batch, 48, offsets) int64, -1 where unknown."""
+    speaker: Tensor
+    """(batch,) int64, index of the voice."""
+
+
+class AutovcTask:
+    """AutoVC's side of the training loop."""
+
+    name = STAGE
+
+    def __init__(self, sounds: Sounds, config: AutovcConfig) -> None:
+        self.sounds, self.config = sounds, config
+        self.voices, self.voice_of = np.unique(sounds.voices, return_inverse=True)
+        self.speaker, self.content = SpeakerEncoder(), ContentEncoder()
+        self.decoder = Decoder()
+        self.phoneme = PhonemeHead(len(PHONEMES), len(OFFSETS))
+        self.speaker_classes = nn.Linear(CONTENT_CLASS_SIZE, len(self.voices), bias=False)
+        self.modules: Mapping[str, nn.Module] = {
+            SPEAKER_ENCODER.name: self.speaker,
+            CONTENT_ENCODER.name: self.content,
+            "decoder": self.decoder,
+            "phoneme_head": self.phoneme,
+            "speaker_classes": self.speaker_classes,
+        }
+        parameters = [p for m in self.modules.values() for p in m.parameters()]
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            STAGE: torch.optim.Adam(parameters, lr=config.learning_rate)
+        }
+        self._labelled = sounds.phonemes[sounds.starts[:-1]] != UNLABELLED
+        self._lengths = np.diff(sounds.starts)
+        self._of_voice = [
+            np.flatnonzero((self.voice_of == v) & ~sounds.held_out) for v in range(len(self.voices))
+        ]
+
+    def batches(self, seed: int) -> Iterator[Batch]:
+        """Endless stream of random windows of the training voices."""
+        rng = np.random.default_rng(seed)
+        usable = ~self.sounds.held_out & (self._lengths > WINDOW + max(OFFSETS))
+        groups = [np.flatnonzero(usable & kind) for kind in (self._labelled, ~self._labelled)]
+        while True:
+            counts = rng.binomial(self.config.batch, self.config.share_synthetic)
+            chosen = [
+                *self._by_length(rng, groups[0], counts),
+                *self._by_length(rng, groups[1], self.config.batch - counts),
+            ]
+            yield self._batch(rng, chosen)
+
+    def _by_length(
+        self, rng: np.random.Generator, group: NDArray[np.int64], count: int
+    ) -> NDArray[np.int64]:
+        """Draw utterances by the square root of their length, so that no long clip dominates."""
+        weights = np.sqrt(self._lengths[group])
+        return rng.choice(group, count, p=weights / weights.sum())
+
+    def _batch(self, rng: np.random.Generator, utterances: list[np.int64]) -> Batch:
+        firsts = [self._position(rng, int(u), WINDOW + max(OFFSETS)) for u in utterances]
+        voices = [self._of_voice[self.voice_of[u]] for u in utterances]
+        others = [
+            int(rng.choice(own)) if len(own) else int(u)
+            for own, u in zip(voices, utterances, strict=True)
+        ]
+        labels = [[self.sounds.phonemes[f + o : f + o + WINDOW] for o in OFFSETS] for f in firsts]
+        return Batch(
+            mel=_tensor(np.stack([self.sounds.mel[f : f + WINDOW] for f in firsts])),
+            voice_mel=_tensor(np.stack([self._voice_window(rng, u) for u in others])),
+            phonemes=torch.from_numpy(np.array(labels, np.int64)).transpose(1, 2),
+            speaker=torch.from_numpy(self.voice_of[np.array(utterances)]),
+        )
+
+    def _position(self, rng: np.random.Generator, utterance: int, length: int) -> int:
+        room = max(1, int(self._lengths[utterance]) - length)
+        return int(self.sounds.starts[utterance] + rng.integers(room))
+
+    def _voice_window(self, rng: np.random.Generator, utterance: int) -> NDArray[np.float16]:
+        """Two seconds of an utterance, repeated where it is shorter."""
+        first = self._position(rng, utterance, SPEAKER_FRAMES)
+        last = min(first + SPEAKER_FRAMES, int(self.sounds.starts[utterance + 1]))
+        return np.resize(self.sounds.mel[first:last], (SPEAKER_FRAMES, self.sounds.mel.shape[1]))
+
+    def step(self, batch: Batch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
+        """One update of all networks."""
+        optimizer = self.optimizers[STAGE]
+        for group in optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * _schedule(step, self.config.budget.steps)
+        losses = self._losses(batch)
+        weights = {
+            "content": self.config.content_weight,
+            "phoneme": self.config.phoneme_weight,
+            "speaker": self.config.speaker_weight,
+        }
+        total = torch.stack([weights.get(k, 1.0) * v for k, v in losses.items()]).sum()
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(total)
+        parameters = [p for g in optimizer.param_groups for p in g["params"]]
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        return {k: v.detach() for k, v in losses.items()}
+
+    def _losses(self, batch: Batch) -> dict[str, Tensor]:
+        factors = torch.empty(len(batch.mel)).uniform_(0.88, 1.14)
+        clean, voice_mel = warped(batch.mel, factors), warped(batch.voice_mel, factors)
+        voice = self.speaker(degraded(voice_mel, 0.7))
+        code = self.content.codes(degraded(clean), voice)
+        noisy_code = code + 0.05 * torch.randn_like(code)
+        coarse, refined = self.decoder(noisy_code, voice)
+        rebuilt = functional.l1_loss(coarse, clean) + functional.l1_loss(refined, clean)
+        few = len(clean) // 4
+        again = self.content.codes(refined[:few], voice[:few])
+        logits = self.phoneme(noisy_code)
+        return {
+            "rebuilt": 4 * rebuilt,
+            "content": functional.l1_loss(again, code[:few].detach()),
+            "phoneme": functional.cross_entropy(
+                logits.flatten(0, 2), batch.phonemes.flatten(), ignore_index=UNLABELLED
+            ),
+            "speaker": functional.cross_entropy(
+                SPEAKER_SCALE * functional.linear(voice, _unit(self.speaker_classes.weight)),
+                batch.speaker,
+            ),
+        }
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Share of held-out synthesised frames named rightly, and the rebuilding error."""
+        rng = np.random.default_rng(0)
+        held = np.flatnonzero(self.sounds.held_out & (self._lengths > WINDOW + max(OFFSETS)))
+        batch = self._batch(rng, list(rng.choice(held, 192)))
+        voice = self.speaker(batch.voice_mel)
+        code = self.content.codes(batch.mel, voice)
+        centre = slice(CONTENT_LEFT_FRAMES, CONTENT_LEFT_FRAMES + CONTENT_CENTRE_FRAMES)
+        guess = self.phoneme(code)[:, centre].argmax(-1)
+        truth = batch.phonemes[:, centre]
+        known = truth != UNLABELLED
+        rebuilt = self.decoder(code, voice)[1]
+        return {
+            "phoneme_accuracy": float((guess == truth)[..., 0][known[..., 0]].float().mean()),
+            "phoneme_ahead_accuracy": float((guess == truth)[..., 1][known[..., 1]].float().mean()),
+            "rebuilt_error": float(functional.l1_loss(rebuilt, batch.mel)),
+        }
+
+
+CONTENT_CLASS_SIZE: Final = SPEAKER_ENCODER.outputs[0].dims[-1].max
+
+
+def _unit(weight: Tensor) -> Tensor:
+    return functional.normalize(weight, dim=1)
+
+
+def _tensor(array: NDArray[np.float16]) -> Tensor:
+    return torch.from_numpy(array.astype(np.float32))
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Short warm-up, then a cosine to a fiftieth."""
+    warm = min(1.0, (step + 1) / 100)
+    return warm * (0.51 + 0.49 * float(np.cos(np.pi * min(1.0, step / steps))))
+
+
+def train(run: RunConfig) -> None:
+    """Train the speaker and content encoders.
+
+    Parameters
+    ----------
+    run : RunConfig
+        Command-line settings; the recipe names the `AutovcConfig`.
+    """
+    from emohead_training import recipes
+
+    torch.set_num_threads(1)
+    config: AutovcConfig = getattr(recipes, f"{run.recipe}_{STAGE}")()
+    cache: Path = run.out / STAGE / f"sounds_{config.synthetic_seconds:.0f}_{run.seed}.npz"
+    sounds = read_sounds(run.data, cache, synthetic_seconds=config.synthetic_seconds, seed=run.seed)
+    torch.manual_seed(run.seed)
+    fit(AutovcTask(sounds, config), run, config.budget)
