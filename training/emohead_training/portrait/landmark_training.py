@@ -1,0 +1,151 @@
+"""Trainer of the landmarker: ``emohead-train face_landmarks``.
+
+Not here: the loop (``emohead_training.loop``), the data (``landmark_data.py``), the losses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+
+from emohead.stages import FACE_LANDMARKS
+from emohead_training.loop import Budget, RunConfig, fit
+from emohead_training.models.face_landmarks import FaceLandmarks
+from emohead_training.portrait.frames import FaceFrames, load_frames
+from emohead_training.portrait.landmark_data import CropBatch, draw_batch, plain_crop
+from emohead_training.portrait.landmark_loss import landmark_loss, point_error
+
+__all__ = ["LandmarkRecipe", "LandmarkTask", "cosine_rate", "train"]
+
+_VALIDATION_FRAMES = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandmarkRecipe:
+    """One training of the landmarker."""
+
+    budget: Budget
+    """Steps and minutes."""
+    batch: int = 32
+    """Crops a step."""
+    rate: float = 2e-3
+    """Peak learning rate of AdamW."""
+    warm_up: int = 300
+    """Steps to the peak."""
+    negatives: float = 0.12
+    """Share of crops without a face."""
+
+
+def cosine_rate(step: int, steps: int, peak: float, warm_up: int) -> float:
+    """Learning rate at `step`: linear to the peak, then half a cosine to a hundredth of it."""
+    if step < warm_up:
+        return peak * (step + 1) / warm_up
+    share = min(1.0, (step - warm_up) / max(1, steps - warm_up))
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def images_to(fabric: Fabric, images: NDArray[np.uint8]) -> Tensor:
+    """(B, H, W, 3) uint8 to (B, 3, H, W) float in [0, 1] on the device, channels last."""
+    on_device = fabric.to_device(torch.from_numpy(images))
+    return on_device.permute(0, 3, 1, 2).float().div_(255)
+
+
+class LandmarkTask:
+    """The landmarker's side of the training loop.
+
+    Parameters
+    ----------
+    recipe : LandmarkRecipe
+    steps : int
+        Length of the learning-rate schedule.
+    train, val : FaceFrames
+        Frames of train people; frames of validation people.
+    """
+
+    name = FACE_LANDMARKS.name
+
+    def __init__(
+        self, recipe: LandmarkRecipe, steps: int, train: FaceFrames, val: FaceFrames
+    ) -> None:
+        self.recipe, self.steps, self.train = recipe, steps, train
+        self.network = FaceLandmarks().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), recipe.rate, weight_decay=0.01
+        )
+        self.modules = {FACE_LANDMARKS.name: self.network}
+        self.optimizers = {FACE_LANDMARKS.name: self.optimizer}
+        every = np.linspace(
+            0, len(val.images) - 1, min(len(val.images), _VALIDATION_FRAMES)
+        ).astype(int)
+        crops = [plain_crop(np.asarray(val.images[i]), val.landmarks[i]) for i in every]
+        self.val_images = np.stack([c[0] for c in crops])
+        self.val_truth = torch.from_numpy(np.stack([c[1] for c in crops]))
+
+    def batches(self, seed: int) -> Iterator[CropBatch]:
+        """Endless augmented batches."""
+        rng = np.random.default_rng(seed)
+        while True:
+            yield draw_batch(self.train, self.recipe.batch, rng, self.recipe.negatives)
+
+    def step(self, batch: CropBatch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
+        """One optimiser step."""
+        rate = cosine_rate(step, self.steps, self.recipe.rate, self.recipe.warm_up)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with fabric.autocast():
+            found, logit = self.network.points_and_logit(images_to(fabric, batch.image))
+        truth, face = (fabric.to_device(torch.from_numpy(a)) for a in (batch.landmarks, batch.face))
+        loss, figures = landmark_loss(found.float(), logit.float(), truth, face)
+        self.optimizer.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimizer.step()
+        return {"loss": loss.detach(), **figures}
+
+    def validate(self) -> dict[str, float]:
+        """Error on validation people, crops framed by their labels."""
+        device = next(self.network.parameters()).device
+        found, sure = [], []
+        for start in range(0, len(self.val_images), 16):
+            part = torch.from_numpy(self.val_images[start : start + 16]).to(device)
+            points, confidence = self.network(part.permute(0, 3, 1, 2).float() / 255)
+            found.append(points.cpu())
+            sure.append(confidence.cpu())
+        points = torch.cat(found)
+        figures = {f"val_error_{n}d": point_error(points, self.val_truth, n) for n in (2, 3)}
+        return {k: round(float(v.mean()), 5) for k, v in figures.items()} | {
+            "val_confidence": round(float(torch.cat(sure).mean()), 4)
+        }
+
+
+def train(run: RunConfig, recipe: LandmarkRecipe | None = None) -> None:
+    """Train the landmarker.
+
+    Parameters
+    ----------
+    run : RunConfig
+    recipe : LandmarkRecipe, optional
+        Instead of the one that `run` names.
+    """
+    chosen = recipe or _named(run.recipe)
+    cv2.setNumThreads(1)
+    cache = run.out / "cache"
+    frames = {s: load_frames(run.data, cache, s) for s in ("train", "val")}  # type: ignore[arg-type]
+    steps = run.budget(chosen.budget).steps
+    torch.manual_seed(run.seed)
+    fit(LandmarkTask(chosen, steps, frames["train"], frames["val"]), run, chosen.budget)
+
+
+def _named(name: str) -> LandmarkRecipe:
+    from emohead_training import recipes
+
+    found: LandmarkRecipe = getattr(recipes, f"{name}_{FACE_LANDMARKS.name}")()
+    return found

@@ -1,0 +1,103 @@
+"""How well the whole portrait path finds the landmarks of people it never saw.
+
+Photos go in as whole frames, so that detector, both passes and averaging are judged together.
+Called by the evaluation and by hand. Not here: the bars, which the evaluation states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emohead.detector import find_faces
+from emohead.geometry.landmarks import BROWS, EYES, JAW, MOUTH, NOSE, OUTER_EYE_CORNERS
+from emohead.portrait import find_landmarks
+from emohead.runner import Runner
+from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS
+from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, read_video_index
+
+__all__ = ["landmarker_error"]
+
+_GROUPS = {"jaw": JAW, "brows": BROWS, "nose": NOSE, "eyes": EYES, "mouth": MOUTH}
+
+
+def landmarker_error(
+    data_root: Path,
+    runners: Mapping[str, Runner],
+    *,
+    split: Split = "test",
+    frames_per_clip: int = 8,
+) -> dict[str, Any]:
+    """Distance to the teacher's labels on held-out people, with the pipeline's own detection.
+
+    Parameters
+    ----------
+    data_root : Path
+        Corpus root.
+    runners : mapping of stage name to Runner
+        At least ``face_detector`` and ``face_landmarks``.
+    split : {"train", "val", "test"}
+        Side of the split by person.
+    frames_per_clip : int
+        Frames taken evenly from each clip.
+
+    Returns
+    -------
+    dict
+        ``landmarker_error`` in x, y and ``landmarker_error_xyz`` as share of the outer eye
+        corners' distance in x, y, mean over people; the same by group and person;
+        ``frames``, ``people`` and the number of frames where no face was ``missed``.
+    """
+    rows: list[tuple[str, NDArray[np.float64]]] = []
+    missed = 0
+    for clip in read_video_index(data_root, split):
+        for image, truth in _labelled_frames(clip, frames_per_clip):
+            faces = find_faces(image, runners[FACE_DETECTOR.name])
+            if not faces:
+                missed += 1
+                continue
+            found, _ = find_landmarks(image, faces[0].box, runners[FACE_LANDMARKS.name])
+            rows.append((clip.identity, _errors(found, truth)))
+    return _summary(rows, missed)
+
+
+def _labelled_frames(
+    clip: VideoClip, count: int
+) -> list[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+    labels = read_labels(clip.path)
+    usable = np.flatnonzero(labels.valid)
+    if not len(usable):
+        return []
+    chosen = set(usable[np.linspace(0, len(usable) - 1, count).round().astype(int)].tolist())
+    frames = enumerate(read_frames(clip.path))
+    return [(image, labels.landmarks[i]) for i, image in frames if i in chosen]
+
+
+def _errors(found: NDArray[np.float64], truth: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(68, 2) distances in x, y and in x, y, z, share of the inter-ocular distance."""
+    start, end = OUTER_EYE_CORNERS
+    unit = np.linalg.norm(truth[end, :2] - truth[start, :2])
+    difference = found - truth
+    flat = np.linalg.norm(difference[:, :2], axis=1)
+    return np.asarray(np.stack([flat, np.linalg.norm(difference, axis=1)], 1) / unit, np.float64)
+
+
+def _summary(rows: list[tuple[str, NDArray[np.float64]]], missed: int) -> dict[str, Any]:
+    by_person: dict[str, list[NDArray[np.float64]]] = {}
+    for person, errors in rows:
+        by_person.setdefault(person, []).append(errors)
+    means = {person: np.mean(errors, axis=0) for person, errors in by_person.items()}
+    overall = np.mean(list(means.values()), axis=0) if means else np.full((68, 2), np.nan)
+    return {
+        "landmarker_error": float(overall[:, 0].mean()),
+        "landmarker_error_xyz": float(overall[:, 1].mean()),
+        "by_group": {name: float(overall[list(g), 0].mean()) for name, g in _GROUPS.items()},
+        "by_person": {person: float(m[:, 0].mean()) for person, m in sorted(means.items())},
+        "frames": len(rows),
+        "people": len(means),
+        "missed": missed,
+    }
