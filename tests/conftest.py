@@ -15,3 +15,12 @@ def shared_data() -> Path:
     if not _DATA.is_dir():
         pytest.skip("needs the research data in ../shared/data")
     return _DATA
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a bundle of toy graphs that keep the true contract."""
+    pytest.importorskip("onnx")
+    from emohead_export.tiny import write_tiny_bundle
+
+    return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny").path

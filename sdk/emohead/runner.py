@@ -177,7 +177,13 @@ class OrtRunner(Runner):
     def _run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         if self._session is None:
             raise BackendError(f"{self.spec.name}: the runner is closed; open another one")
-        results = cast("list[Array]", self._session.run(self._outputs, dict(feed)))
+        try:
+            results = cast("list[Array]", self._session.run(self._outputs, dict(feed)))
+        except Exception as err:  # onnxruntime's own exceptions share no public root
+            raise BackendError(
+                f"{self.spec.name}: expected to run on {self.provider}, onnxruntime failed: "
+                f"{str(err).splitlines()[0]}; free memory or choose another backend"
+            ) from err
         return dict(zip(self._outputs, results, strict=True))
 
 
