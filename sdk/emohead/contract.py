@@ -1,7 +1,7 @@
 """Types that describe a network's interface, and everything derived from them.
 
-A ``StageSpec`` is the single source of truth for tensor names, shapes, ranges, state and tolerance.
-Export, bundle, runners, engines, tests and benchmarks call the pure functions below; none types a name.
+A ``StageSpec`` is the single source of truth for tensor names, shapes, ranges, state, tolerance.
+Export, bundle, runners, engines, tests and benchmarks call the pure functions below.
 Not here: the specs themselves (``stages.py``). numpy only.
 """
 
@@ -183,7 +183,7 @@ def sample_inputs(spec: StageSpec, size: Size = "opt", seed: int = 0) -> dict[st
 
 
 def zero_state(spec: StageSpec, batch: int = 1) -> dict[str, Array]:
-    """Initial recurrent state of a stream: zeros, keyed by the name of the input that takes it."""
+    """Make the initial recurrent state of a stream: zeros, keyed by the name of the input that takes it."""
     taken = [spec.input(s.input) for s in spec.state]
     return {t.name: np.zeros(shape_of(t, batch=batch), dtype=t.dtype) for t in taken}
 

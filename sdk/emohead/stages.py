@@ -1,7 +1,7 @@
 """The specification of every network: names, shapes, units, ranges, states.
 
 Everything that touches a tensor imports its name and sizes from here.
-Not here: what is derived from a spec (``contract.py``) and the networks (``emohead_training.models``).
+Not here: what is derived from a spec (``contract.py``), the networks (``emohead_training``).
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def _points_px(name: str, doc: str) -> TensorSpec:
 
 def _mel(num_frames: int) -> TensorSpec:
     dims = (BATCH, fixed("mel_frames", num_frames), fixed("mel_bands", NUM_MEL_BANDS))
-    return TensorSpec(name="mel", dims=dims, unit="log, about [0, 1]", doc="80-band mel spectrogram")
+    return TensorSpec(
+        name="mel", dims=dims, unit="log, about [0, 1]", doc="80-band mel spectrogram"
+    )
 
 
 FACE_DETECTOR = StageSpec(

@@ -86,7 +86,9 @@ class Labels:
 
 def _rows(index: Path) -> list[dict[str, str]]:
     if not index.is_file():
-        raise InputError(f"expected an index at {index}, found none; give the corpus folder as --data")
+        raise InputError(
+            f"expected an index at {index}, found none; give the corpus folder as --data"
+        )
     with index.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 

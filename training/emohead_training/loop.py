@@ -1,7 +1,7 @@
 """The one training loop: budget, checkpoints, resume, averaged weights.
 
-A stage gives a ``Task``: its modules, optimisers, batches and step. ``fit`` drives it through Lightning Fabric.
-Checkpoints are safetensors and JSON, never pickle. Not here: losses and data, which live with their stage.
+A stage gives a ``Task``: its modules, optimisers, batches and step; ``fit`` drives it through
+Lightning Fabric. Checkpoints are safetensors and JSON, never pickle. Not here: losses and data.
 """
 
 from __future__ import annotations
@@ -139,7 +139,9 @@ def _optimizer_tensors(optimizers: Mapping[str, torch.optim.Optimizer]) -> dict[
     }
 
 
-def _restore_optimizer(optimizer: torch.optim.Optimizer, name: str, stored: dict[str, Tensor]) -> None:
+def _restore_optimizer(
+    optimizer: torch.optim.Optimizer, name: str, stored: dict[str, Tensor]
+) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     head = f"optimizer.{name}."
     for key, value in stored.items():
@@ -228,7 +230,9 @@ def fit(
     progress: dict[str, Any] = {"step": 0, "seconds": 0.0, "history": []}
     if run.resume and (folder / PROGRESS_FILE).is_file():
         progress = _resume(folder, task, averages)
-    return _run(task, run.budget(default), fabric, averages, progress, folder, checkpoint_seconds, run.seed)
+    return _run(
+        task, run.budget(default), fabric, averages, progress, folder, checkpoint_seconds, run.seed
+    )
 
 
 def _run(

@@ -6,11 +6,14 @@ Not here: the meaning of a field, which is documented at its config class beside
 
 from __future__ import annotations
 
+from emohead_training.identity.train import IdentityConfig
 from emohead_training.loop import Budget
 from emohead_training.portrait.detector_training import DetectorRecipe
 from emohead_training.portrait.landmark_training import LandmarkRecipe
+from emohead_training.renderer.task import RendererConfig
 from emohead_training.stylisation.training import EmotionLandmarksConfig
 from emohead_training.voice.autovc_training import AutovcConfig
+from emohead_training.voice.lips_training import LipsConfig
 
 
 def smoke_autovc() -> AutovcConfig:
@@ -30,7 +33,7 @@ def smoke_emotion_landmarks() -> EmotionLandmarksConfig:
 
 def default_emotion_landmarks() -> EmotionLandmarksConfig:
     """The shipped generator: about three minutes of one idle core."""
-    return EmotionLandmarksConfig(budget=Budget(steps=6000, minutes=30))
+    return EmotionLandmarksConfig(budget=Budget(steps=5000, minutes=30))
 
 
 def smoke_face_landmarks() -> LandmarkRecipe:
@@ -51,3 +54,49 @@ def smoke_face_detector() -> DetectorRecipe:
 def default_face_detector() -> DetectorRecipe:
     """Train the shipped detector: about ten minutes of one idle core."""
     return DetectorRecipe(budget=Budget(steps=3000, minutes=60))
+
+
+def smoke_neutral_landmarks() -> LipsConfig:
+    """A hundred steps on the smoke run's voices."""
+    return LipsConfig(
+        budget=Budget(steps=100, minutes=2), synthetic_seconds=600, num_spelled=40, variants=2
+    )
+
+
+def default_neutral_landmarks() -> LipsConfig:
+    """The shipped lips: about five minutes of one core, four of them for the content codes."""
+    return LipsConfig(budget=Budget(steps=400, minutes=20))
+
+
+def smoke_identity() -> IdentityConfig:
+    """A few dozen steps."""
+    return IdentityConfig(budget=Budget(steps=60, minutes=2), people_per_batch=6)
+
+
+def default_identity() -> IdentityConfig:
+    """The shipped critic: four minutes on one core."""
+    return IdentityConfig(budget=Budget(steps=5000, minutes=4))
+
+
+def smoke_renderer_local() -> RendererConfig:
+    """A few dozen steps, critics included."""
+    budget = Budget(steps=40, minutes=3)
+    return RendererConfig(phase="local", budget=budget, batch=2, critics_from_step=20)
+
+
+def default_renderer_local() -> RendererConfig:
+    """The shipped component nets: 37 minutes on one core, so with larger steps than the paper's."""
+    return RendererConfig(
+        phase="local",
+        budget=Budget(steps=20_000, minutes=37),
+        learning_rate=7e-4,
+        critics_from_step=900,
+    )
+
+
+def smoke_renderer_global() -> RendererConfig:
+    """A few dozen steps of two frames."""
+    budget = Budget(steps=20, minutes=3)
+    return RendererConfig(
+        phase="global", budget=budget, batch=1, run_length=2, critics_from_step=10
+    )

@@ -1,1 +1,1 @@
-"""Training of the project's own identity net on the corpus' people (paper 3.4, local identity loss)."""
+"""Training of the project's own identity net, for the local identity loss (paper 3.4)."""

@@ -29,10 +29,8 @@ class IdentityConfig:
     """Samples in a batch, two frames each."""
     learning_rate: float = 1e-3
     """Adam's step size."""
-    steps: int = 600
-    """Optimiser steps."""
-    minutes: float | None = None
-    """Wall-clock budget."""
+    budget: Budget
+    """How long to train."""
 
 
 class IdentityTask:
@@ -103,4 +101,4 @@ def train(run: RunConfig, config: IdentityConfig) -> None:
     for split in ("train", "val"):
         build_cache(run.data, cache / split, split)  # type: ignore[arg-type]
     task = IdentityTask(config, FrameCache(cache / "train"), FrameCache(cache / "val"))
-    fit(task, run, Budget(steps=config.steps, minutes=config.minutes), ema_decay=0.99)
+    fit(task, run, config.budget, ema_decay=0.99)

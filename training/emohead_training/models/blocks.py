@@ -1,6 +1,6 @@
 """Small convolution blocks shared by the image networks.
 
-Shape legend: B batch, C channels, H height, W width. No normalisation layers: graphs stay exact in fp16.
+Shape legend: B batch, C channels, H height, W width. No normalisation layers: exact in fp16.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class ConvBlock(nn.Module):
                 self.conv.weight.mul_(0.5)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        """Map (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
         y = F.leaky_relu(self.conv(x_BCHW), SLOPE)
         return x_BCHW + y if self.residual else y
 
@@ -42,6 +43,7 @@ class Modulated(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, x_BCHW: Tensor, style_BS: Tensor) -> Tensor:
+        """Modulate a feature map; the shape stays."""
         scale, shift = self.linear(style_BS)[:, :, None, None].chunk(2, 1)
         return x_BCHW * (1 + scale) + shift
 
@@ -55,6 +57,7 @@ class ConvGRUCell(nn.Module):
         self.candidate = nn.Conv2d(inputs + hidden, hidden, 3, 1, 1)
 
     def forward(self, x_BCHW: Tensor, h_BCHW: Tensor) -> Tensor:
+        """Return the next hidden map, (B, hidden, H, W)."""
         update, reset = torch.sigmoid(self.gates(torch.cat((x_BCHW, h_BCHW), 1))).chunk(2, 1)
         candidate = torch.tanh(self.candidate(torch.cat((x_BCHW, reset * h_BCHW), 1)))
         return h_BCHW + update * (candidate - h_BCHW)

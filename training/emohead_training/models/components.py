@@ -1,7 +1,8 @@
 """The five component nets T_c and the patches they work on (paper 3.4, equation 7).
 
-Each net sees the landmark patch u_t, the anchor patch warped to the frame, and the encoded anchor patch v_a.
-It returns a refinement of the flow, a colour and a mask: texture is moved, only what was hidden is painted.
+Each net sees the landmark patch u_t, the anchor patch warped to the frame, and the encoded anchor
+patch v_a. It returns a refinement of the flow, a colour and a mask: texture is moved, and only what
+was hidden is painted.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class PatchBox:
 
 
 def _centres(size: int, like: Tensor) -> Tensor:
-    """Unit coordinates of `size` sample centres, (size, 1)."""
+    """Make unit coordinates of `size` sample centres, (size, 1)."""
     return ((torch.arange(size, device=like.device) + 0.5) * (2.0 / size) - 1.0)[:, None]
 
 
@@ -146,7 +147,7 @@ def _hat(position_B1S1: Tensor, samples: int) -> Tensor:
 
 
 def split_layer(layer_BCHW: Tensor, flow_scale: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Activate a net's raw output: flow refinement (unit coordinates), colour and mask in [0, 1]."""
+    """Activate a raw output: flow refinement (unit coordinates), colour and mask in [0, 1]."""
     layer = layer_BCHW.float()
     flow = torch.tanh(layer[:, :2]) * flow_scale
     return flow, torch.sigmoid(layer[:, 2:5]), torch.sigmoid(layer[:, 5:] - 3.0)
@@ -194,5 +195,5 @@ class ComponentNet(nn.Module):
 
 
 def drawing_of(part: Part) -> Drawing:
-    """The landmark patch u_t of a component."""
+    """Make the drawing of a component's landmark patch u_t."""
     return Drawing(part.lines, width=0.02)

@@ -1,13 +1,14 @@
 """Landmark geometry inside the graph: pixel grids, distances, the drawn landmark image ``i``.
 
 Coordinates are "unit": -1 and 1 are the borders of the 256x256 frame, pixel centres at half pixels.
-Distances come from one matrix product, so that a frame costs its 68 points and no image (design, paper 3.4).
+Distances come from one matrix product: a frame costs its 68 points and no image (paper 3.4).
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -47,7 +48,7 @@ def unit_from_px(points: Tensor) -> Tensor:
 
 
 def pixel_grid(height: int, width: int) -> Tensor:
-    """Unit coordinates of the pixel centres, (height, width, 2) as x, y."""
+    """Make unit coordinates of the pixel centres, (height, width, 2) as x, y."""
     y = (torch.arange(height) + 0.5) * (2.0 / height) - 1.0
     x = (torch.arange(width) + 0.5) * (2.0 / width) - 1.0
     ys, xs = torch.meshgrid(y, x, indexing="ij")
@@ -70,10 +71,7 @@ class Drawing(nn.Module):
 
     def __init__(self, channels: tuple[tuple[Polyline, ...], ...], width: float) -> None:
         super().__init__()
-        per_channel = [
-            [pair for line in lines for pair in zip(line[:-1], line[1:], strict=True)]
-            for lines in channels
-        ]
+        per_channel = [[pair for line in lines for pair in pairwise(line)] for lines in channels]
         self.counts = [len(segments) for segments in per_channel]
         pairs = [pair for segments in per_channel for pair in segments]
         self.register_buffer("first", torch.tensor([a for a, _ in pairs]), persistent=False)

@@ -1,4 +1,4 @@
-"""Portrait encoder: everything about the anchor that a frame needs, computed once per face (paper 3.4)."""
+"""Portrait encoder: what a frame needs to know of the anchor, once per face (paper 3.4)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ class PortraitEncoder(nn.Module):
         self.drawing = Drawing(FACE_LINES, width=0.03)
         grid = pixel_grid(FLOW_SIZE, FLOW_SIZE).reshape(1, -1, 2)
         self.register_buffer("grid", grid, persistent=False)
-        self.enter = nn.Sequential(ConvBlock(3 * FOLD * FOLD + len(FACE_LINES), 32), ConvBlock(32, 32))
+        self.enter = nn.Sequential(
+            ConvBlock(3 * FOLD * FOLD + len(FACE_LINES), 32), ConvBlock(32, 32)
+        )
         self.remaining = nn.Sequential(nn.Conv2d(32, 16, 3, 1, 1), nn.Tanh())
         self.trunk = nn.Sequential(
             ConvBlock(32, 48, 2), ConvBlock(48, 64, 2), ConvBlock(64, 64), ConvBlock(64, 96, 2)

@@ -1,6 +1,6 @@
 """Renderer: 2-D landmarks of a frame and portrait features to the frame (paper 3.4).
 
-Data flow: warp prior -> five component nets -> composition -> Enc, three ConvGRU layers, Dec -> frame.
+Data flow: warp prior -> five component nets -> composition -> Enc, 3 ConvGRU layers, Dec -> frame.
 Runs once per frame; the recurrent state enters and leaves as tensors.
 """
 
@@ -135,7 +135,7 @@ class Renderer(nn.Module):
         remaining: Tensor,
         style: Tensor,
     ) -> Composite:
-        """Local translation: component layers on the warp prior, then one sampling of the anchor."""
+        """Local translation: component layers on the warp prior, one sampling of the anchor."""
         points, anchor = unit_from_px(points_px), unit_from_px(anchor_px)
         flow, near = self.warp(points, anchor)
         flow = flow if self.use_warp else torch.zeros_like(flow)
@@ -153,7 +153,7 @@ class Renderer(nn.Module):
         return Composite(moved + mask * (colour - moved), drawn, mask)
 
     def refine(self, composite: Composite, *states: Tensor) -> tuple[Tensor, ...]:
-        """Global translation: Enc, three ConvGRU layers, Dec; returns the frame and the new states."""
+        """Global translation: Enc, three ConvGRU layers, Dec; the frame and the new states."""
         folded = F.pixel_unshuffle(composite.image, FOLD)
         painted = F.avg_pool2d(composite.mask, FOLD)
         fine = self.encoder[0](torch.cat((folded, composite.drawing, painted), 1))
@@ -193,5 +193,3 @@ class Renderer(nn.Module):
 def _enlarge(x_BCHW: Tensor) -> Tensor:
     size = (FRAME_SIZE_PX, FRAME_SIZE_PX)
     return F.interpolate(x_BCHW, size=size, mode="bilinear", align_corners=False)
-
-

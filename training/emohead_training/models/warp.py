@@ -1,8 +1,8 @@
 """Dense backward flow from 68 displacements: the warp prior.
 
-Successive correction after Barnes (1964): an affine fit, then normalised Gaussians of shrinking width that
-interpolate what is left. No linear system to solve, so it lives in the graph; against a thin-plate spline it
-was as exact at the mouth and better elsewhere, because the flow fades away from the face.
+Successive correction after Barnes (1964): an affine fit, then normalised Gaussians of shrinking
+width that interpolate what is left. No linear system to solve, so it lives in the graph. Against a
+thin-plate spline it was as exact at the mouth and better elsewhere: the flow fades off the face.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WIDTH = 24.0 / 128.0
 FADE_BEGIN, FADE_END = 0.35, 1.05
 """Distance to the nearest point over which the flow fades, in eye-corner distances."""
 CROWN = ((-0.55, 1.5), (-0.28, 1.75), (0.0, 1.85), (0.28, 1.75), (0.55, 1.5))
-"""Virtual points above the brows (across in eye distances, up in nose lengths): hair moves with the head."""
+"""Virtual points above the brows, across in eye distances and up in nose lengths: hair follows."""
 
 
 @full_precision

@@ -58,7 +58,9 @@ def _augment(images: Tensor, points: Tensor, rng: np.random.Generator) -> tuple[
         images, points = mirrored_batch(images, points)
     if rng.random() < 0.5:
         images, points = _reframed(images, points, rng)
-    gain = torch.as_tensor(rng.uniform(0.8, 1.2, (1, 1, 1, 1)) * rng.uniform(0.93, 1.07, (1, 3, 1, 1)))
+    gain = torch.as_tensor(
+        rng.uniform(0.8, 1.2, (1, 1, 1, 1)) * rng.uniform(0.93, 1.07, (1, 3, 1, 1))
+    )
     images = (images.clamp(1e-4, 1.0) ** rng.uniform(0.8, 1.25) * gain.float()).clamp(0.0, 1.0)
     noise = torch.as_tensor(rng.normal(0.0, 0.25, points.shape), dtype=points.dtype)
     return images, points + noise
@@ -70,7 +72,9 @@ def _reframed(images: Tensor, points: Tensor, rng: np.random.Generator) -> tuple
     shift = rng.uniform(-0.12, 0.12, 2)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / scale
     theta = torch.tensor(np.concatenate((turn, shift[:, None]), 1), dtype=torch.float32)
-    grid = F.affine_grid(theta[None].expand(len(images), -1, -1), list(images.shape), align_corners=False)
+    grid = F.affine_grid(
+        theta[None].expand(len(images), -1, -1), list(images.shape), align_corners=False
+    )
     moved = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     half = FRAME_SIZE_PX / 2
     unit = (points + 0.5) / half - 1.0

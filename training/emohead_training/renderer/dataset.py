@@ -1,4 +1,4 @@
-"""Frames for the renderer: short runs of consecutive frames with their anchors, cached as raw arrays.
+"""Frames for the renderer: short runs of consecutive frames and their anchors, as raw arrays.
 
 The cache makes random access cheap: one decoding pass, then memory-mapped reads.
 Not here: losses and the networks.
@@ -64,8 +64,10 @@ def mouth_gap(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
     return gap
 
 
-def _choose(clip: VideoClip, plan: CachePlan, rng: np.random.Generator) -> tuple[list[int], list[int]]:
-    """Indices of the anchors and of the first frame of each run."""
+def _choose(
+    clip: VideoClip, plan: CachePlan, rng: np.random.Generator
+) -> tuple[list[int], list[int]]:
+    """Choose indices of the anchors and of the first frame of each run."""
     labels = read_labels(clip.path)
     usable = np.flatnonzero(labels.valid)
     if len(usable) < plan.run_length + 1:
@@ -73,7 +75,9 @@ def _choose(clip: VideoClip, plan: CachePlan, rng: np.random.Generator) -> tuple
     gap = mouth_gap(labels.landmarks)
     closed = usable[np.argsort(gap[usable])]
     others = rng.permutation(usable)[: plan.max_anchors]
-    anchors = list(dict.fromkeys([int(closed[0]), int(closed[len(closed) // 10]), *map(int, others)]))
+    anchors = list(
+        dict.fromkeys([int(closed[0]), int(closed[len(closed) // 10]), *map(int, others)])
+    )
     inside = np.convolve(labels.valid, np.ones(plan.run_length, int), "valid") == plan.run_length
     starts = np.flatnonzero(inside)[:: plan.run_length]
     return anchors[: plan.max_anchors], sorted(map(int, rng.permutation(starts)[: plan.max_runs]))
@@ -83,7 +87,11 @@ def _clips(root: Path, split: Split, plan: CachePlan) -> list[VideoClip]:
     kept: dict[str, list[VideoClip]] = {}
     for clip in read_video_index(root, split):
         kept.setdefault(clip.identity, []).append(clip)
-    return [c for clips in kept.values() for c in clips[:: -(-len(clips) // plan.max_clips_per_identity)]]
+    return [
+        c
+        for clips in kept.values()
+        for c in clips[:: -(-len(clips) // plan.max_clips_per_identity)]
+    ]
 
 
 def build_cache(root: Path, folder: Path, split: Split, plan: CachePlan | None = None) -> None:
@@ -153,7 +161,9 @@ class FrameCache:
         self.people: dict[str, list[int]] = {}
         for i, clip in enumerate(self.index):
             self.people.setdefault(clip["identity"], []).append(i)
-        counts = np.array([sum(len(self.index[i]["runs"]) for i in c) for c in self.people.values()])
+        counts = np.array(
+            [sum(len(self.index[i]["runs"]) for i in c) for c in self.people.values()]
+        )
         weights = np.minimum(counts, 24.0) ** 0.5
         self.weights = weights / weights.sum()
 
@@ -172,7 +182,7 @@ class FrameCache:
         return self._sample(anchor, run[start : start + length])
 
     def sample(self, clip: int, run: int, length: int) -> Sample:
-        """Return the run numbered `run` of the clip numbered `clip`, with the clip's most closed anchor."""
+        """Return a run of a clip, both by number, with the clip's most closed anchor."""
         chosen = self.index[clip]
         return self._sample(chosen["anchors"][0], chosen["runs"][run][:length])
 

@@ -84,7 +84,7 @@ class IdentityFeatures(nn.Module):
         self.net = net.requires_grad_(False)
 
     def forward(self, image_B3HW: Tensor) -> list[Tensor]:
-        """Maps from fine to coarse."""
+        """Return maps from fine to coarse."""
         return self.net.features(image_B3HW)[:3]
 
 
@@ -128,7 +128,7 @@ _MEAN_PLACE = {"mouth": (64, 112), "left_eye": (28, 60), "right_eye": (148, 60),
 
 
 def local_identity(net: IdentityNet, part: Part, patch: Tensor, anchor_patch: Tensor) -> Tensor:
-    """Identity distance of one component alone (paper 3.4): pasted on zeros, max-pooled, embedded."""
+    """Identity distance of one component alone: on zeros, max-pooled, embedded (paper 3.4)."""
     with torch.no_grad():
         wanted = net(on_zeros(part, anchor_patch))
     return F.mse_loss(net(on_zeros(part, patch)), wanted) * wanted.shape[1]
@@ -140,5 +140,3 @@ def on_zeros(part: Part, patch: Tensor) -> Tensor:
     side = part.size_px
     canvas = F.pad(patch, (column, 224 - column - side, row, 224 - row - side))
     return F.max_pool2d(canvas, 2)
-
-

@@ -1,4 +1,4 @@
-"""Training of portrait encoder and renderer: the local phase (components), then the global one (ConvGRU).
+"""Training of portrait encoder and renderer: the local phase, then the global one (ConvGRU).
 
 Local: single frames, losses on the composition, one critic per component. Global: short sequences,
 losses on the finished frames, ``D_global`` beside the component critics. Paper 3.4.
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emohead.stages import GRU_CHANNELS, GRU_SIZE, PORTRAIT_ENCODER, RENDERER
+from emohead_training.loop import Budget, load_weights
 from emohead_training.models.components import PARTS
 from emohead_training.models.critics import PatchCritic
 from emohead_training.models.identity import IdentityNet
@@ -32,7 +33,7 @@ from emohead_training.renderer.losses import (
     local_identity,
 )
 
-__all__ = ["RendererConfig", "RendererTask"]
+__all__ = ["RendererConfig", "RendererTask", "initial_weights"]
 
 NUM_VALIDATION_CLIPS = 9
 
@@ -49,10 +50,8 @@ class RendererConfig:
     """Frames of a sample, rendered one after the other."""
     learning_rate: float = 2e-4
     """Adam's step size (paper, implementation details)."""
-    steps: int = 4000
-    """Optimiser steps."""
-    minutes: float | None = None
-    """Wall-clock budget."""
+    budget: Budget
+    """How long to train."""
     pixel: float = 4.0
     """Weight of absolute and squared error of the frame."""
     mouth: float = 4.0
@@ -162,7 +161,12 @@ class RendererTask:
         frames = []
         for t in range(length):
             composite = self.renderer.compose(
-                batch.points[:, t], batch.anchor, batch.anchor_points, tuple(parts), remaining, style
+                batch.points[:, t],
+                batch.anchor,
+                batch.anchor_points,
+                tuple(parts),
+                remaining,
+                style,
             )
             if self.config.phase == "local":
                 frames.append(composite.image)
@@ -194,7 +198,9 @@ class RendererTask:
                 )
             )
         means = np.mean(rows, 0)
-        return dict(zip(("val_frame", "val_mouth", "val_features"), means.round(4).tolist(), strict=True))
+        return dict(
+            zip(("val_frame", "val_mouth", "val_features"), means.round(4).tolist(), strict=True)
+        )
 
     def _patches(
         self, frames: Tensor, real: Tensor, batch: FrameBatch, points: Tensor
@@ -229,7 +235,9 @@ class RendererTask:
         if weights.identity > 0:
             part = PARTS[int(self.rng.integers(len(PARTS)))]
             fake, _, anchor = patches[part.name]
-            losses["identity"] = weights.identity * local_identity(self.identity, part, fake, anchor)
+            losses["identity"] = weights.identity * local_identity(
+                self.identity, part, fake, anchor
+            )
         if judged:
             opinions = [-self.critics[n](p[0]).float().mean() for n, p in patches.items()]
             if "global" in self.critics:
@@ -268,7 +276,5 @@ def _pixel(image: Tensor, target: Tensor) -> Tensor:
 
 def initial_weights(task: RendererTask, path: Path) -> None:
     """Start the global phase from the local phase's weights."""
-    from emohead_training.loop import load_weights
-
     for name in (PORTRAIT_ENCODER.name, RENDERER.name):
         load_weights(task.modules[name], path, name)

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from emohead.errors import InputError
-from emohead_training.loop import Budget, RunConfig, fit, load_weights, weights_path
+from emohead_training.loop import RunConfig, fit, load_weights, weights_path
 from emohead_training.models.identity import IdentityNet
 from emohead_training.renderer.dataset import FrameCache, build_cache
 from emohead_training.renderer.losses import IdentityFeatures, VggFeatures
@@ -55,7 +55,7 @@ def train(run: RunConfig, config: RendererConfig, perceptual: Path | None = None
         if not local.is_file():
             raise InputError(f"{local} is missing; run the stage renderer_local first")
         initial_weights(task, local)
-    fit(task, run, Budget(steps=config.steps, minutes=config.minutes), ema_decay=0.998)
+    fit(task, run, config.budget, ema_decay=0.998)
 
 
 def _identity(out: Path) -> IdentityNet:

@@ -1,0 +1,107 @@
+"""A clip: landmarks of every frame are known, pixels are made when asked for.
+
+Made by ``TalkingHead.animate``. Not here: how the landmarks came about (``head.py``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emohead.audio import Audio
+from emohead.emotion import Emotion
+from emohead.portrait import Portrait
+from emohead.render import FrameRenderer, PortraitFeatures
+from emohead.runner import Runner
+from emohead.video import VideoWriter
+
+__all__ = ["Clip"]
+
+Progress = Callable[[int, int], object]
+"""Called with the number of frames done and the number in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """A talking head, rendered lazily: iterate for frames, or `save` it as a video.
+
+    Iterating again renders again, and gives the same frames.
+    """
+
+    landmarks: NDArray[np.float32]
+    """(N, 68, 3) float32, px of the 256x256 crop; with head motion, before projection."""
+    points: NDArray[np.float32] = field(repr=False)
+    """(N, 68, 2) float32, crop px: the projection that the renderer draws."""
+    emotion: Emotion
+    """What the face expresses, and whether the voice or the caller said so."""
+    fps: int
+    """Frames a second."""
+    speech: Audio = field(repr=False)
+    """The voice."""
+    portrait: Portrait = field(repr=False)
+    """The face."""
+    features: PortraitFeatures = field(repr=False)
+    """The face, encoded."""
+    renderer: Runner = field(repr=False)
+    """Runner of the stage ``renderer``."""
+    full_frame: bool = False
+    """Whether frames are whole photos rather than crops."""
+    notes: tuple[str, ...] = ()
+    """What the user should know, one sentence each."""
+    timings: dict[str, float] = field(default_factory=dict)
+    """Seconds spent so far, by step."""
+
+    def __len__(self) -> int:
+        """Count the frames: the speech's length times `fps`, rounded up."""
+        return len(self.points)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        """Render frame after frame, each (height, width, 3) uint8 RGB."""
+        stream = FrameRenderer(self.renderer, self.features)
+        spent = 0.0
+        for points in self.points:
+            began = time.perf_counter()
+            frame = stream.render(points)
+            if self.full_frame:
+                frame = self.portrait.paste_back(frame)
+            spent += time.perf_counter() - began
+            self.timings["frames_s"] = round(spent, 3)
+            yield frame
+
+    def save(self, path: str | Path, *, progress: Progress | None = None) -> Path:
+        """Render every frame into an mp4 with the speech: H.264 and AAC, in sync.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where the video appears, whole or not at all.
+        progress : callable, optional
+            Called as ``progress(done, total)`` after every frame.
+
+        Returns
+        -------
+        Path
+            The file written.
+
+        Raises
+        ------
+        InputError
+            If `path` cannot be written to.
+        EmoheadError
+            If encoding fails, for example because the disk is full.
+        """
+        with (
+            VideoWriter(path, fps=self.fps, audio=self.speech) as writer,
+            closing(iter(self)) as frames,
+        ):
+            for done, frame in enumerate(frames, start=1):
+                writer.write(frame)
+                if progress is not None:
+                    progress(done, len(self))
+        return Path(path)
