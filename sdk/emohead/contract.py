@@ -183,7 +183,7 @@ def sample_inputs(spec: StageSpec, size: Size = "opt", seed: int = 0) -> dict[st
 
 
 def zero_state(spec: StageSpec, batch: int = 1) -> dict[str, Array]:
-    """Make the initial recurrent state of a stream: zeros, keyed by the name of the input that takes it."""
+    """Make the zero state that a stream starts from, keyed by the inputs that take it."""
     taken = [spec.input(s.input) for s in spec.state]
     return {t.name: np.zeros(shape_of(t, batch=batch), dtype=t.dtype) for t in taken}
 
