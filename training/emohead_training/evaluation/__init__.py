@@ -1,0 +1,1 @@
+"""Evaluation on held-out people: pixels, lips, emotion, landmarks, geometry."""
