@@ -20,7 +20,7 @@ def main() -> None:
     head = TalkingHead.load()
     clip = head.animate(head.portrait(picture), audio_from_array(buffer, 16_000))
     frames = np.stack(list(clip))
-    print(f"{clip.emotion}: frames {frames.shape} {frames.dtype}")
+    print(f"{clip.emotion.name}: frames {frames.shape} {frames.dtype}")
 
 
 if __name__ == "__main__":

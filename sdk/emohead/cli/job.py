@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emohead.audio import Audio, read_audio
 from emohead.cli.reporting import print_json, say
 from emohead.errors import InputError
 from emohead.video import check_output
 
 if TYPE_CHECKING:
     from emohead.clip import Clip
+    from emohead.emotion import Emotion
     from emohead.head import TalkingHead
+    from emohead.portrait import Portrait
 
 __all__ = ["RenderJob", "run_job"]
 
@@ -31,8 +34,8 @@ class RenderJob:
     """Audio or video file."""
     out: Path
     """Video to write."""
-    emotion: str | dict[str, float] | None = None
-    """Name, weights, or None to read the voice."""
+    emotion: Emotion | None = None
+    """What the face shall express; None to read the voice."""
     strength: float = 1.0
     """Factor on the emotion; 0 is neutral."""
     seed: int = 0
@@ -73,27 +76,30 @@ def run_job(job: RenderJob, *, as_json: bool) -> None:
     check_output(job.out)
     if job.save_landmarks is not None:
         _check_landmark_output(job.save_landmarks)
-    started = time.perf_counter()
-    head, clip = _prepare(job)
+    speech = read_audio(job.speech)  # before the networks load, for a bad file should fail at once
+    began = time.perf_counter()
+    head, face = _prepare(job)
+    ready = time.perf_counter()
+    clip = _animate(head, face, speech, job)
     for note in clip.notes:
         say(f"note: {note}")
-    ready = time.perf_counter()
     _save(clip, job, quiet=as_json)
-    summary = _summary(head, clip, job, ready - started, time.perf_counter() - ready)
+    summary = _summary(head, clip, job, ready - began, time.perf_counter() - ready)
     if as_json:
         print_json(summary)
     else:
         _print_summary(summary)
 
 
-def _prepare(job: RenderJob) -> tuple[TalkingHead, Clip]:
-    from emohead.audio import read_audio
+def _prepare(job: RenderJob) -> tuple[TalkingHead, Portrait]:
     from emohead.head import TalkingHead
 
-    speech = read_audio(job.speech)  # before the networks load, for a bad file should fail at once
     head = TalkingHead.load(job.bundle, backend=job.backend)
-    face = head.portrait(job.face, face_box=job.face_box, landmarks=job.landmarks)
-    clip = head.animate(
+    return head, head.portrait(job.face, face_box=job.face_box, landmarks=job.landmarks)
+
+
+def _animate(head: TalkingHead, face: Portrait, speech: Audio, job: RenderJob) -> Clip:
+    return head.animate(
         face,
         speech,
         emotion=job.emotion,
@@ -103,7 +109,6 @@ def _prepare(job: RenderJob) -> tuple[TalkingHead, Clip]:
         full_frame=job.full_frame,
         still=job.still,
     )
-    return head, clip
 
 
 def _save(clip: Clip, job: RenderJob, quiet: bool) -> None:
@@ -128,11 +133,14 @@ def _save(clip: Clip, job: RenderJob, quiet: bool) -> None:
 def _summary(
     head: TalkingHead, clip: Clip, job: RenderJob, load_s: float, render_s: float
 ) -> dict[str, Any]:
-    scores = {name: round(float(score), 4) for name, score in clip.emotion.as_dict().items()}
+    from emohead.emotion import EMOTIONS
+
+    weights = zip(EMOTIONS, clip.emotion.weights.tolist(), strict=True)
     num_frames = len(clip)
     return {
         "emotion": clip.emotion.name,
-        "emotion_scores": scores,
+        "emotion_source": clip.emotion.source,
+        "emotion_weights": {name: round(weight, 4) for name, weight in weights},
         "backend": head.backend.name,
         "frames": num_frames,
         "frame_rate": job.fps,
@@ -146,7 +154,7 @@ def _summary(
 
 def _print_summary(summary: dict[str, Any]) -> None:
     rows = {
-        "emotion": summary["emotion"],
+        "emotion": f"{summary['emotion']} (from the {summary['emotion_source']})",
         "backend": summary["backend"],
         "frames": f"{summary['frames']} at {summary['frame_rate']} a second",
         "speed": f"{summary['fps']:.1f} fps",

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from emohead.cli.job import RenderJob, run_job
-from emohead.cli.options import emotion_from_text, face_box_from_text
 from emohead.cli.reporting import ends_cleanly
+from emohead.emotion import parse_emotion
+from emohead.errors import InputError
 
 __all__ = ["render"]
 
@@ -22,7 +23,9 @@ def render(
     emotion: Annotated[
         str | None, typer.Option(help="NAME or name=weight,…; read from the voice by default.")
     ] = None,
-    strength: Annotated[float, typer.Option(help="Strength of the emotion, 0 is neutral.")] = 1.0,
+    strength: Annotated[
+        float, typer.Option(help="How much of the emotion shows: 0 (neutral) to 1.")
+    ] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the head motion.")] = 0,
     fps: Annotated[int, typer.Option(help="Frames per second of the video.")] = 30,
     full_frame: Annotated[bool, typer.Option(help="Paste the face back into the photo.")] = False,
@@ -45,7 +48,7 @@ def render(
         face=face,
         speech=speech,
         out=out,
-        emotion=None if emotion is None else emotion_from_text(emotion),
+        emotion=None if emotion is None else parse_emotion(emotion),
         strength=strength,
         seed=seed,
         fps=fps,
@@ -53,8 +56,20 @@ def render(
         still=still,
         backend=backend,
         save_landmarks=save_landmarks,
-        face_box=None if face_box is None else face_box_from_text(face_box),
+        face_box=None if face_box is None else _face_box(face_box),
         landmarks=landmarks,
         bundle=bundle,
     )
     run_job(job, as_json=as_json)
+
+
+def _face_box(text: str) -> tuple[float, float, float, float]:
+    """Read ``x0,y0,x1,y1``; whether they make a box of the photo is for the API to say."""
+    try:
+        x0, y0, x1, y1 = (float(number) for number in text.split(","))
+    except ValueError as err:
+        raise InputError(
+            f"the face box {text!r} must be x0,y0,x1,y1 in pixels: "
+            "write for example --face-box 120,80,360,350"
+        ) from err
+    return x0, y0, x1, y1
