@@ -7,6 +7,7 @@ Not here: the meaning of a field, which is documented at its config class beside
 from __future__ import annotations
 
 from emohead_training.identity.train import IdentityConfig
+from emohead_training.emotion.training import EmotionConfig
 from emohead_training.loop import Budget
 from emohead_training.portrait.detector_training import DetectorRecipe
 from emohead_training.portrait.landmark_training import LandmarkRecipe
@@ -23,7 +24,7 @@ def smoke_autovc() -> AutovcConfig:
 
 def default_autovc() -> AutovcConfig:
     """The shipped encoders: about 15 minutes of one idle core."""
-    return AutovcConfig(budget=Budget(steps=4000, minutes=40))
+    return AutovcConfig(budget=Budget(steps=3420, minutes=40))
 
 
 def smoke_emotion_landmarks() -> EmotionLandmarksConfig:
@@ -100,3 +101,13 @@ def smoke_renderer_global() -> RendererConfig:
     return RendererConfig(
         phase="global", budget=budget, batch=1, run_length=2, critics_from_step=10
     )
+
+
+def smoke_emotion_encoder() -> EmotionConfig:
+    """Two minutes: better than chance, no more."""
+    return EmotionConfig(budget=Budget(steps=200, minutes=2))
+
+
+def default_emotion_encoder() -> EmotionConfig:
+    """The shipped encoder: about six minutes of one idle core."""
+    return EmotionConfig(budget=Budget(steps=2400, minutes=60))

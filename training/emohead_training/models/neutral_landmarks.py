@@ -31,6 +31,9 @@ class NeutralLandmarks(nn.Module):
     ----------
     dropout : float
         Share of LSTM outputs dropped in training.
+    anchor_noise : float
+        Noise added in training to the anchor's traits, in standard deviations over people, so
+        that no person is known by the anchor.
 
     References
     ----------
@@ -42,10 +45,11 @@ class NeutralLandmarks(nn.Module):
     traits: Tensor
     anchor_mean: Tensor
 
-    def __init__(self, dropout: float = 0.3) -> None:
+    def __init__(self, dropout: float = 0.3, anchor_noise: float = 0.8) -> None:
         super().__init__()
         self.lstm = nn.LSTM(CONTENT_SIZE, LSTM_SIZE, batch_first=True)
         self.dropout = nn.Dropout(dropout)
+        self.anchor_noise = anchor_noise
         self.from_anchor = nn.Sequential(nn.Linear(NUM_ANCHOR_TRAITS, ANCHOR_HIDDEN), nn.Tanh())
         self.mlp = nn.Sequential(
             nn.Linear(LSTM_SIZE + ANCHOR_HIDDEN, HIDDEN),
@@ -76,8 +80,10 @@ class NeutralLandmarks(nn.Module):
             State after the stretch.
         """
         hidden, (lstm_h, lstm_c) = self.lstm(content, (lstm_h, lstm_c))
-        anchored = self.from_anchor((anchor.flatten(1) - self.anchor_mean) @ self.traits)
-        anchored = anchored[:, None].expand(-1, content.shape[1], -1)
+        traits = (anchor.flatten(1) - self.anchor_mean) @ self.traits
+        if self.training:
+            traits = traits + self.anchor_noise * torch.randn_like(traits)
+        anchored = self.from_anchor(traits)[:, None].expand(-1, content.shape[1], -1)
         amounts = self.mlp(torch.cat([self.dropout(hidden), anchored], dim=2))
         displacement = (amounts @ self.movements).unflatten(2, (NUM_LANDMARKS, 3))
         return displacement, lstm_h, lstm_c

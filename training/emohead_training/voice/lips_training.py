@@ -1,0 +1,238 @@
+"""Training of the neutral landmarks on talking clips and on spelled synthetic speech.
+
+Few people were filmed, so each clip gets an offset of its own that absorbs how that person holds
+the mouth, and the network learns what they share. Not here: data (``lip_corpus.py``).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from emohead.geometry.landmarks import JAW, LIP_PAIRS, MIRROR, MOUTH, NOSE_BASE
+from emohead.stages import NEUTRAL_LANDMARKS, NUM_LANDMARKS
+from emohead_training.loop import Budget, RunConfig, fit, weights_path
+from emohead_training.models.neutral_landmarks import NUM_MOVEMENTS, NeutralLandmarks
+from emohead_training.voice.autovc_training import STAGE as AUTOVC
+from emohead_training.voice.content_codes import CodeWriter
+from emohead_training.voice.lip_bases import fill_bases
+from emohead_training.voice.lip_corpus import LipBatch, LipCorpus, SpelledBatch, SpelledSpeech
+from emohead_training.voice.lip_scores import Scores, predicted, score
+from emohead_training.voice.sounds import read_sounds
+from emohead_training.voice.spoken_clips import SpokenClip, read_spoken_clips
+
+__all__ = ["LipsConfig", "LipsTask", "train"]
+
+STAGE: Final = NEUTRAL_LANDMARKS.name
+NEARLY_CLOSED: Final = 0.02
+"""Opening, in canonical units, below which true lips count as closed."""
+ClipBatch = tuple[LipBatch, SpelledBatch]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LipsConfig:
+    """Size of the run and weight of each loss."""
+
+    budget: Budget
+    """When to stop."""
+    synthetic_seconds: float = 6000.0
+    """Length of synthesised speech in the cache that AutoVC's training made."""
+    num_spelled: int = 250
+    """Synthesised utterances with known closures."""
+    variants: int = 5
+    """Codes per clip: one clean, the others degraded."""
+    held_out_share: float = 0.0
+    """Share of the train people to keep for validation beside the val people."""
+    batch: int = 16
+    """Stretches a step."""
+    spelled_batch: int = 6
+    """Synthesised stretches a step."""
+    num_frames: int = 80
+    """Video frames a stretch."""
+    learning_rate: float = 2e-3
+    """AdamW's rate at its peak."""
+    code_noise: float = 0.15
+    """Noise added to content codes."""
+    cheek_weight: float = 0.25
+    """Weight of jaw and nose base beside the mouth."""
+    velocity_weight: float = 0.5
+    """Weight of the error of frame-to-frame motion."""
+    opening_weight: float = 0.3
+    """Weight of the error of the mouth's opening."""
+    closure_weight: float = 0.3
+    """Weight of lips that stay open where the filmed ones close."""
+    spelled_closure_weight: float = 0.1
+    """Weight of lips that stay open in a synthesised p, b or m."""
+    silence_weight: float = 0.3
+    """Weight of motion in synthesised silence."""
+    offset_penalty: float = 5e-4
+    """Pull of the clips' own offsets towards zero."""
+
+
+class LipsTask:
+    """The landmark network's side of the training loop."""
+
+    name = STAGE
+
+    def __init__(
+        self,
+        config: LipsConfig,
+        corpus: LipCorpus,
+        spelled: SpelledSpeech,
+        validation: Sequence[SpokenClip],
+        writer: CodeWriter,
+    ) -> None:
+        self.config, self.corpus, self.spelled = config, corpus, spelled
+        self.model = NeutralLandmarks()
+        fill_bases(self.model, corpus.clips, corpus.clip_weights())
+        self.offsets = nn.Embedding(len(corpus.clips), NUM_MOVEMENTS)
+        nn.init.zeros_(self.offsets.weight)
+        self.modules: Mapping[str, nn.Module] = {STAGE: self.model, "clip_offsets": self.offsets}
+        groups = [
+            {"params": list(self.model.parameters()), "weight_decay": 1e-3},
+            {"params": list(self.offsets.parameters()), "weight_decay": 0.0},
+        ]
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            STAGE: torch.optim.AdamW(groups, lr=config.learning_rate)
+        }
+        rng = np.random.default_rng(0)
+        self._validation = [(c, writer.codes(c.mel, rng, degrade=False)) for c in validation]
+
+    def batches(self, seed: int) -> Iterator[ClipBatch]:
+        """Endless stream of filmed and synthesised stretches."""
+        rng = np.random.default_rng(seed)
+        config = self.config
+        while True:
+            yield (
+                self.corpus.batch(rng, config.batch, config.num_frames),
+                self.spelled.batch(rng, config.spelled_batch, config.num_frames),
+            )
+
+    def step(self, batch: ClipBatch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
+        """One update."""
+        optimizer = self.optimizers[STAGE]
+        warm = min(1.0, (step + 1) / 50)
+        share = 0.52 + 0.48 * float(np.cos(np.pi * min(1.0, step / self.config.budget.steps)))
+        for group in optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * warm * share
+        filmed, spelled = batch
+        losses = self._filmed_losses(filmed) | self._spelled_losses(spelled, filmed.anchor)
+        optimizer.zero_grad(set_to_none=True)
+        fabric.backward(torch.stack(list(losses.values())).sum())
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        optimizer.step()
+        return {k: v.detach() for k, v in losses.items()}
+
+    def _run(self, content: Tensor, anchor: Tensor) -> Tensor:
+        noisy = content + self.config.code_noise * torch.randn_like(content)
+        moved: Tensor = self.model(noisy, anchor, *self.model.zero_state(len(anchor)))[0]
+        return moved
+
+    def _clip_offset(self, batch: LipBatch) -> Tensor:
+        """Displacement (batch, 68, 3) that each clip adds to the shared one."""
+        flat = self.offsets(batch.clip) @ self.model.movements
+        offset = flat.unflatten(1, (NUM_LANDMARKS, 3))
+        flipped = offset[:, MIRROR.tolist()] * offset.new_tensor([-1, 1, 1])
+        return torch.where(batch.is_mirrored[:, None, None], flipped, offset)
+
+    def _filmed_losses(self, batch: LipBatch) -> dict[str, Tensor]:
+        config = self.config
+        moved = self._run(batch.content, batch.anchor) + self._clip_offset(batch)[:, None]
+        error = _length(moved - batch.moved)
+        speed = _length((moved - batch.moved).diff(dim=1))[..., list(MOUTH)].mean(-1)
+        opening = _opening(moved + batch.anchor[:, None])
+        true_opening = _opening(batch.moved + batch.anchor[:, None])
+        excess = (opening - true_opening).relu() * (true_opening < NEARLY_CLOSED)
+        known, pairs = batch.known, batch.known[:, 1:] & batch.known[:, :-1]
+        cheeks = error[..., [*JAW, *NOSE_BASE]].mean(-1)
+        penalty = self.offsets(batch.clip).square().mean()
+        return {
+            "mouth": _mean(error[..., list(MOUTH)].mean(-1), known),
+            "cheeks": config.cheek_weight * _mean(cheeks, known),
+            "velocity": config.velocity_weight * _mean(speed, pairs),
+            "opening": config.opening_weight * _mean((opening - true_opening).abs(), known),
+            "closure": config.closure_weight * _mean(excess, known),
+            "offset": config.offset_penalty * penalty,
+        }
+
+    def _spelled_losses(self, batch: SpelledBatch, anchors: Tensor) -> dict[str, Tensor]:
+        config = self.config
+        anchor = anchors[: len(batch.content)]
+        moved = self._run(batch.content, anchor)
+        opening = _opening(moved + anchor[:, None])
+        allowed = _opening(anchor).clamp(max=NEARLY_CLOSED)[:, None]
+        distance = _length(moved)[..., list(MOUTH)].mean(-1)
+        return {
+            "spelled_closure": config.spelled_closure_weight
+            * _mean((opening - allowed).relu(), batch.closed),
+            "silence": config.silence_weight * _mean(distance, batch.silent),
+        }
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Scores on held-out people, with clean sound."""
+        if not self._validation:
+            return {}
+        clips = [c for c, _ in self._validation]
+        moved = [
+            predicted(self.model, codes, c.anchor, len(c.landmarks))
+            for c, codes in self._validation
+        ]
+        scores: Scores = score(clips, moved)
+        return {
+            "mouth_landmark_ratio": scores.ratio,
+            "opening_correlation": scores.correlation,
+            "opening_spread": scores.spread,
+        }
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Euclidean length with a gradient at zero."""
+    return vectors.square().sum(-1).add(1e-7).sqrt()
+
+
+def _opening(landmarks: Tensor) -> Tensor:
+    """Mean distance of facing inner-lip points, (...)."""
+    upper, lower = (landmarks[..., [p[i] for p in LIP_PAIRS], :] for i in (0, 1))
+    return _length(upper - lower).mean(-1)
+
+
+def _mean(values: Tensor, where: Tensor) -> Tensor:
+    return (values * where).sum() / where.sum().clamp(min=1)
+
+
+def _is_held_out(identity: str, share: float) -> bool:
+    """Choose people by a hash of their name, so that the choice never changes."""
+    return zlib.crc32(identity.encode()) % 1000 < 1000 * share
+
+
+def train(run: RunConfig) -> None:
+    """Train the neutral landmarks on top of a finished AutoVC.
+
+    Parameters
+    ----------
+    run : RunConfig
+        Command-line settings; the recipe names the `LipsConfig`.
+    """
+    from emohead_training import recipes
+
+    torch.set_num_threads(1)
+    config: LipsConfig = getattr(recipes, f"{run.recipe}_{STAGE}")()
+    torch.manual_seed(run.seed)
+    cache = run.out / AUTOVC / f"sounds_{config.synthetic_seconds:.0f}_{run.seed}.npz"
+    sounds = read_sounds(run.data, cache, synthetic_seconds=config.synthetic_seconds, seed=run.seed)
+    writer = CodeWriter(weights_path(run.out, AUTOVC))
+    clips = read_spoken_clips(run.data, ("train", "val"))
+    held = [c.split == "val" or _is_held_out(c.identity, config.held_out_share) for c in clips]
+    trained = [c for c, h in zip(clips, held, strict=True) if not h]
+    corpus = LipCorpus(trained, writer, seed=run.seed, variants=config.variants)
+    spelled = SpelledSpeech(sounds, writer, count=config.num_spelled, seed=run.seed)
+    validation = [c for c, h in zip(clips, held, strict=True) if h]
+    fit(LipsTask(config, corpus, spelled, validation, writer), run, config.budget, ema_decay=0.99)
