@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,11 +95,8 @@ class Clip:
         EmoheadError
             If encoding fails, for example because the disk is full.
         """
-        with (
-            VideoWriter(path, fps=self.fps, audio=self.speech) as writer,
-            closing(iter(self)) as frames,
-        ):
-            for done, frame in enumerate(frames, start=1):
+        with VideoWriter(path, fps=self.fps, audio=self.speech) as writer:
+            for done, frame in enumerate(self, start=1):
                 writer.write(frame)
                 if progress is not None:
                     progress(done, len(self))

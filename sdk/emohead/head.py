@@ -1,0 +1,266 @@
+"""The entry point: load the networks once, prepare a face, animate it with a voice.
+
+``animate`` is the whole data flow of the paper's first stage; ``clip.py`` renders what it returns.
+Not here: how a stage works; each has its module.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emohead.audio import Audio, audio_from_array, num_frames_of, read_audio
+from emohead.backends import Backend, choose_backend
+from emohead.bundle import Bundle
+from emohead.camera import place, project
+from emohead.clip import Clip
+from emohead.emotion import Emotion, emotion_from
+from emohead.emotion_reader import EmotionReader
+from emohead.errors import InputError
+from emohead.images import read_image
+from emohead.lips import LipRunners, LipSync
+from emohead.motion import FPS, HeadMotion, Motion, apply_blink, blinks, still_motion
+from emohead.portrait import Portrait, make_portrait
+from emohead.render import encode_portrait
+from emohead.stages import (
+    CONTENT_ENCODER,
+    EMOTION_ENCODER,
+    EMOTION_LANDMARKS,
+    FACE_DETECTOR,
+    FACE_LANDMARKS,
+    NEUTRAL_LANDMARKS,
+    PORTRAIT_ENCODER,
+    RENDERER,
+    SPEAKER_ENCODER,
+    STAGES,
+)
+from emohead.stylise import Stylist
+
+if TYPE_CHECKING:
+    from emohead.runner import Runner
+
+__all__ = ["TalkingHead"]
+
+Given = str | Path | Audio | tuple[ArrayLike, int]
+"""A voice: a file, an ``Audio``, or samples with their rate."""
+
+
+class TalkingHead:
+    """Networks ready to animate faces; make one with ``TalkingHead.load``.
+
+    Parameters
+    ----------
+    runners : mapping of stage name to Runner
+        One per stage.
+    backend : Backend
+        Where they run, and why there.
+
+    Examples
+    --------
+    >>> head = TalkingHead.load()  # doctest: +SKIP
+    >>> face = head.portrait("face.jpg")  # doctest: +SKIP
+    >>> head.animate(face, "speech.wav").save("out.mp4")  # doctest: +SKIP
+    """
+
+    def __init__(self, runners: Mapping[str, Runner], backend: Backend) -> None:
+        self._runners = runners
+        self.backend = backend
+
+    @classmethod
+    def load(
+        cls,
+        bundle: str | Path | Bundle | None = None,
+        *,
+        backend: str = "auto",
+        threads: int = 0,
+    ) -> TalkingHead:
+        """Load every network.
+
+        Parameters
+        ----------
+        bundle : path or Bundle, optional
+            Folder or zip of trained networks; the embedded default bundle otherwise.
+        backend : {"auto", "cpu", "cuda"}
+            Where to run; ``auto`` takes the fastest that works here.
+        threads : int
+            Threads of one network call; 0 chooses by the machine's cores.
+
+        Returns
+        -------
+        TalkingHead
+
+        Raises
+        ------
+        BundleError
+            If the bundle is missing, altered or made for another version.
+        BackendError
+            If the backend does not work on this machine.
+        """
+        chosen = choose_backend(backend)
+        opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        return cls({s: opened.runner(s, chosen, threads=threads) for s in STAGES}, chosen)
+
+    def portrait(
+        self,
+        photo: str | Path | NDArray[np.uint8],
+        *,
+        face_box: Sequence[float] | None = None,
+        landmarks: NDArray[np.floating] | str | Path | None = None,
+    ) -> Portrait:
+        """Find and prepare the face of a photo; once per face.
+
+        Parameters
+        ----------
+        photo : path or (height, width, 3) uint8
+            Image file or RGB pixels.
+        face_box : four numbers, optional
+            x0, y0, x1, y1 in photo px, for a face that is not found.
+        landmarks : (68, 2 or 3) floating or path, optional
+            iBUG-68 landmarks in photo px, instead of the landmarker's.
+
+        Returns
+        -------
+        Portrait
+
+        Raises
+        ------
+        InputError
+            If the photo cannot be read or shows no usable face.
+        """
+        pixels = photo if isinstance(photo, np.ndarray) else read_image(photo)
+        finders = {s.name: self._runners[s.name] for s in (FACE_DETECTOR, FACE_LANDMARKS)}
+        return make_portrait(pixels, finders, face_box=face_box, landmarks=landmarks)
+
+    def animate(
+        self,
+        face: Portrait,
+        speech: Given,
+        *,
+        emotion: str | Mapping[str, float] | Emotion | None = None,
+        strength: float = 1.0,
+        seed: int = 0,
+        fps: int = FPS,
+        full_frame: bool = False,
+        still: bool = False,
+    ) -> Clip:
+        """Make a portrait speak.
+
+        Parameters
+        ----------
+        face : Portrait
+            From ``portrait``.
+        speech : path, Audio, or (samples, rate)
+            The voice.
+        emotion : str, mapping or Emotion, optional
+            Name, weights by name, or an ``Emotion``; read from the voice otherwise.
+        strength : float, [0, 1]
+            How strongly the emotion shows; 0 is exactly neutral.
+        seed : int
+            Seed of head motion and blinks; equal seeds give equal clips.
+        fps : int, 1 to 120
+            Frames a second.
+        full_frame : bool
+            Give whole photos rather than the 256x256 crop.
+        still : bool
+            Keep the head and the eyelids at rest.
+
+        Returns
+        -------
+        Clip
+            Landmarks, emotion and notes now; frames when asked for.
+
+        Raises
+        ------
+        InputError
+            If the voice cannot be read, or a parameter makes no sense.
+        """
+        if not 1 <= fps <= 120:
+            raise InputError(f"expected a frame rate from 1 to 120, got {fps}")
+        timings: dict[str, float] = {}
+        with _timed(timings, "speech_s"):
+            voice = _voice(speech)
+        with _timed(timings, "emotion_s"):
+            felt = emotion_from(emotion) if emotion is not None else self._read_emotion(voice)
+            felt = felt.scaled(strength)
+        with _timed(timings, "lips_s"):
+            moved = self._lips(face, voice)
+        with _timed(timings, "style_s"):
+            styled = self._style(face.canonical + moved, felt)
+        with _timed(timings, "motion_s"):
+            if not still:
+                styled = apply_blink(styled, blinks(len(styled), seed))
+            motion = still_motion(len(styled)) if still else _head_motion(voice, felt, seed)
+            placed = place(styled, face.pose, motion.angles, motion.shift)
+        with _timed(timings, "portrait_s"):
+            encoder = self._runners[PORTRAIT_ENCODER.name]
+            features = encode_portrait(encoder, face.image, face.landmarks)
+        count = num_frames_of(len(voice.samples), fps)
+        return Clip(
+            landmarks=_resampled(placed, fps, count),
+            points=_resampled(project(placed), fps, count),
+            emotion=felt,
+            fps=fps,
+            speech=voice,
+            portrait=face,
+            features=features,
+            renderer=self._runners[RENDERER.name],
+            full_frame=full_frame,
+            notes=(*face.notes, *felt.notes),
+            timings=timings,
+        )
+
+    def _read_emotion(self, voice: Audio) -> Emotion:
+        return EmotionReader(self._runners[EMOTION_ENCODER.name]).read(voice.samples)
+
+    def _lips(self, face: Portrait, voice: Audio) -> NDArray[np.float32]:
+        """Displacements (T, 68, 3) of the neutral face at 30 frames a second."""
+        runners = LipRunners(
+            speaker_encoder=self._runners[SPEAKER_ENCODER.name],
+            content_encoder=self._runners[CONTENT_ENCODER.name],
+            neutral_landmarks=self._runners[NEUTRAL_LANDMARKS.name],
+        )
+        lips = LipSync(face.canonical, runners)
+        return np.concatenate((lips.push(voice.samples), lips.close()))
+
+    def _style(self, neutral: NDArray[np.float64], emotion: Emotion) -> NDArray[np.float64]:
+        stylist = Stylist(self._runners[EMOTION_LANDMARKS.name])
+        return stylist.stylise(neutral, emotion.weights)
+
+
+def _voice(speech: Given) -> Audio:
+    if isinstance(speech, Audio):
+        return speech
+    if isinstance(speech, tuple):
+        return audio_from_array(*speech)
+    return read_audio(speech)
+
+
+def _head_motion(voice: Audio, emotion: Emotion, seed: int) -> Motion:
+    head = HeadMotion(emotion.weights, seed)
+    parts = head.push(voice.samples), head.close()
+    return Motion(
+        angles=np.concatenate([p.angles for p in parts]),
+        shift=np.concatenate([p.shift for p in parts]),
+    )
+
+
+def _resampled(frames: NDArray[np.float64], fps: int, count: int) -> NDArray[np.float32]:
+    """Frames at 30 a second to `count` frames at `fps`: linear in time, the last one held."""
+    at = np.minimum(np.arange(count) * (FPS / fps), len(frames) - 1)
+    low = at.astype(int)
+    high = np.minimum(low + 1, len(frames) - 1)
+    share = (at - low).reshape(-1, *[1] * (frames.ndim - 1))
+    return np.asarray((1 - share) * frames[low] + share * frames[high], np.float32)
+
+
+@contextmanager
+def _timed(timings: dict[str, float], step: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    timings[step] = round(time.perf_counter() - began, 3)
