@@ -1,0 +1,310 @@
+"""Emotions as values: the eight classes, what users call them, and an emotion over time.
+
+Not here: reading an emotion from a voice (``emotion_reader.py``) and the faces it makes
+(``stylise.py``).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emohead.errors import InputError
+
+__all__ = [
+    "ALIASES",
+    "EMOTIONS",
+    "NEUTRAL",
+    "Emotion",
+    "EmotionTrack",
+    "emotion_from",
+    "emotion_index",
+    "parse_emotion",
+]
+
+EMOTIONS: Final = (
+    "neutral",
+    "calm",
+    "happy",
+    "sad",
+    "angry",
+    "fearful",
+    "disgust",
+    "surprised",
+)
+"""The classes in the order of every emotion vector, named as in RAVDESS."""
+NEUTRAL: Final = 0
+"""Index of the class without emotion."""
+
+ALIASES: Final = {
+    "none": "neutral",
+    "relaxed": "calm",
+    "calmness": "calm",
+    "happiness": "happy",
+    "joy": "happy",
+    "joyful": "happy",
+    "sadness": "sad",
+    "anger": "angry",
+    "fear": "fearful",
+    "afraid": "fearful",
+    "scared": "fearful",
+    "disgusted": "disgust",
+    "surprise": "surprised",
+}
+"""Other words for the classes."""
+
+Source = Literal["voice", "user"]
+Vector = NDArray[np.float32]
+
+
+def emotion_index(name: str) -> int:
+    """Find a class by its name or an alias, upper or lower case.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    int
+        Index into ``EMOTIONS``.
+
+    Raises
+    ------
+    InputError
+        If nobody calls an emotion so; the nearest name is suggested.
+    """
+    word = name.strip().lower()
+    word = ALIASES.get(word, word)
+    if word in EMOTIONS:
+        return EMOTIONS.index(word)
+    near = difflib.get_close_matches(word, [*EMOTIONS, *ALIASES], n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise InputError(
+        f"expected an emotion, got {name.strip()!r}: {hint}choose from {', '.join(EMOTIONS)}"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Emotion:
+    """What a face expresses."""
+
+    weights: Vector
+    """(8,) float32 in [0, 1], in the order of ``EMOTIONS``; what the networks take as s."""
+    source: Source = "user"
+    """Whether the voice or the caller said so."""
+    scores: Vector | None = None
+    """(8,) float32 in [0, 1], the encoder's calibrated scores; None unless read from a voice."""
+    notes: tuple[str, ...] = ()
+    """What the user should know, one sentence each."""
+
+    def __post_init__(self) -> None:
+        weights = np.array(self.weights, np.float32)
+        if weights.shape != (len(EMOTIONS),):
+            raise InputError(
+                f"expected {len(EMOTIONS)} emotion weights, got shape {weights.shape}; "
+                f"give one for each of {', '.join(EMOTIONS)}"
+            )
+        if not np.isfinite(weights).all() or weights.min() < 0 or weights.max() > 1:
+            raise InputError(f"expected emotion weights in [0, 1], got {weights.tolist()}")
+        weights.setflags(write=False)
+        object.__setattr__(self, "weights", weights)
+
+    @property
+    def name(self) -> str:
+        """The dominant class; ``neutral`` where nothing is expressed."""
+        return EMOTIONS[int(self.weights.argmax())] if self.weights.any() else EMOTIONS[NEUTRAL]
+
+    @property
+    def strength(self) -> float:
+        """How much is expressed, in [0, 1]: the largest weight but neutral's."""
+        return float(np.delete(self.weights, NEUTRAL).max())
+
+    def as_dict(self) -> dict[str, float]:
+        """Weight by class name, in the order of ``EMOTIONS``."""
+        return dict(zip(EMOTIONS, self.weights.tolist(), strict=True))
+
+    def scaled(self, strength: float) -> Emotion:
+        """Weaken the emotion.
+
+        Parameters
+        ----------
+        strength : float, [0, 1]
+            0 is exactly neutral, 1 changes nothing; more is taken for 1, and a note says so.
+
+        Returns
+        -------
+        Emotion
+            Every weight but neutral's times `strength`; neutral takes what they lose.
+
+        Raises
+        ------
+        InputError
+            If `strength` is negative or not a number.
+        """
+        if not strength >= 0:
+            raise InputError(f"expected a strength in [0, 1], got {strength}: 0 is neutral, 1 full")
+        notes = self.notes
+        if strength > 1:
+            notes = (*notes, f"strength {strength:g} is beyond 1 and was taken for 1")
+        share = np.float32(min(strength, 1.0))
+        weights = self.weights * share
+        weights[NEUTRAL] = 1 - share * (1 - self.weights[NEUTRAL])
+        return Emotion(weights=weights, source=self.source, scores=self.scores, notes=notes)
+
+
+def emotion_from(given: str | Mapping[str, float] | Emotion) -> Emotion:
+    """Take an emotion in any form that a caller may give.
+
+    Parameters
+    ----------
+    given : str, mapping of name to weight, or Emotion
+        Text is understood as by ``parse_emotion``.
+
+    Returns
+    -------
+    Emotion
+
+    Raises
+    ------
+    InputError
+        For an unknown or repeated name, or a weight that is no number in [0, 1].
+    """
+    if isinstance(given, Emotion):
+        return given
+    if isinstance(given, str):
+        return parse_emotion(given)
+    return _blend([(name, _weight(name, value)) for name, value in given.items()])
+
+
+def parse_emotion(text: str, strength: float = 1.0) -> Emotion:
+    """Understand what a user typed.
+
+    Parameters
+    ----------
+    text : str
+        A name (``happy``) or weights (``happy=0.7,surprised=0.3``), in [0, 1].
+    strength : float, [0, 1]
+        Scales the result, see ``Emotion.scaled``.
+
+    Returns
+    -------
+    Emotion
+        Weights that sum to less than one leave the rest to neutral; to more are kept as they are.
+
+    Raises
+    ------
+    InputError
+        For an unknown or repeated name, or a weight that is no number in [0, 1].
+    """
+    if not text.strip():
+        raise InputError(f"expected an emotion, got nothing: choose from {', '.join(EMOTIONS)}")
+    parts = [part.partition("=") for part in text.split(",")]
+    named = [(name, _weight(name, number) if equals else 1.0) for name, equals, number in parts]
+    return _blend(named).scaled(strength)
+
+
+def _blend(named: Sequence[tuple[str, float]]) -> Emotion:
+    weights = np.zeros(len(EMOTIONS), np.float32)
+    indices = [emotion_index(name) for name, _ in named]
+    if len(set(indices)) != len(indices) or not indices:
+        names = ", ".join(name for name, _ in named) or "nothing"
+        raise InputError(f"expected one or more emotions, each once, got {names}")
+    weights[indices] = [weight for _, weight in named]
+    if NEUTRAL not in indices:
+        weights[NEUTRAL] = max(0.0, 1.0 - float(weights.sum()))
+    return Emotion(weights=weights)
+
+
+def _weight(name: str, given: str | float) -> float:
+    try:
+        weight = float(given)
+    except (TypeError, ValueError):
+        weight = float("nan")
+    if not 0 <= weight <= 1:
+        raise InputError(
+            f"expected a weight in [0, 1] for {name.strip()}, got {given!r}: "
+            "write for example happy=0.7,surprised=0.3"
+        )
+    return weight
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EmotionTrack:
+    """An emotion that changes over time, linearly between keys and constant beyond them."""
+
+    times_s: NDArray[np.float64]
+    """(K,) seconds, increasing."""
+    weights: Vector
+    """(K, 8) float32 in [0, 1], the emotion vector at each time."""
+
+    def __post_init__(self) -> None:
+        times = np.asarray(self.times_s, np.float64)
+        weights = np.asarray(self.weights, np.float32)
+        if times.ndim != 1 or weights.shape != (len(times), len(EMOTIONS)) or len(times) == 0:
+            raise InputError(
+                f"expected K times and (K, {len(EMOTIONS)}) weights, got {times.shape} and "
+                f"{weights.shape}; give one vector per time"
+            )
+        if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+            raise InputError(f"expected increasing times, got {times.tolist()}; sort the keys")
+        if not np.isfinite(weights).all() or weights.min() < 0 or weights.max() > 1:
+            raise InputError("expected emotion weights in [0, 1], got others; clip or rescale them")
+        object.__setattr__(self, "times_s", times)
+        object.__setattr__(self, "weights", weights)
+
+    @classmethod
+    def constant(cls, emotion: Emotion) -> EmotionTrack:
+        """One emotion for all time, as in the paper."""
+        return cls(times_s=np.zeros(1), weights=emotion.weights[None])
+
+    @classmethod
+    def from_changes(
+        cls, changes: Sequence[tuple[float, Emotion]], transition_s: float = 0.5
+    ) -> EmotionTrack:
+        """One emotion after another.
+
+        Parameters
+        ----------
+        changes : sequence of (seconds, Emotion)
+            When each emotion begins to appear; increasing.
+        transition_s : float
+            Seconds from one emotion to the next; shorter where the next change comes sooner.
+
+        Returns
+        -------
+        EmotionTrack
+        """
+        if not changes or not transition_s > 0:
+            raise InputError(
+                f"expected changes and a positive transition, got {len(changes)} changes "
+                f"and {transition_s} s"
+            )
+        times, weights = [changes[0][0]], [changes[0][1].weights]
+        for i, (start, emotion) in enumerate(changes[1:], start=2):
+            until = changes[i][0] if i < len(changes) else float("inf")
+            if start > times[-1]:
+                times.append(start)
+                weights.append(weights[-1])
+            times.append(min(start + transition_s, until))
+            weights.append(emotion.weights)
+        return cls(times_s=np.array(times), weights=np.stack(weights))
+
+    def at(self, seconds: NDArray[np.floating]) -> Vector:
+        """Emotion vectors at the given times.
+
+        Parameters
+        ----------
+        seconds : (N,) floating
+
+        Returns
+        -------
+        (N, 8) float32, [0, 1]
+        """
+        columns = [np.interp(seconds, self.times_s, column) for column in self.weights.T]
+        return np.asarray(np.clip(np.stack(columns, axis=-1), 0, 1), np.float32)

@@ -1,0 +1,1 @@
+"""Emotion from voice: corpus, augmentation, training and measurement of the encoder E."""

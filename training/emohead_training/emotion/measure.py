@@ -1,0 +1,92 @@
+"""Emotion accuracy on the people of the test side, as the runtime reads a clip.
+
+Whole clips, windows averaged; a data set's clips compete only among the classes it labels.
+Called by ``emohead-train evaluate``. Nothing is fitted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emohead.audio import read_audio
+from emohead.emotion import EMOTIONS
+from emohead.emotion_reader import EmotionReader
+from emohead.runner import Runner
+from emohead.stages import EMOTION_ENCODER
+from emohead_training.corpus import VoiceClip, read_voice_index
+from emohead_training.emotion.calibration import calibration_error
+from emohead_training.emotion.spoken_clips import CLASSES_OF, known_classes
+
+__all__ = ["emotion_accuracy"]
+
+
+def emotion_accuracy(data_root: Path, runners: Mapping[str, Runner]) -> dict[str, Any]:
+    """Measure the encoder on acted sentences of people it never heard.
+
+    Parameters
+    ----------
+    data_root : Path
+        Corpus root.
+    runners : mapping of stage name to Runner
+        Needs ``emotion_encoder``.
+
+    Returns
+    -------
+    dict
+        ``emotion_accuracy_ravdess`` (8 classes) and ``emotion_accuracy_cremad`` (6 classes), each
+        with its mean recall, clip count, recall per class, confusion (rows are true classes) and
+        expected calibration error of the clip scores.
+    """
+    runner = runners[EMOTION_ENCODER.name]
+    clips = read_voice_index(data_root, "test")
+    result: dict[str, Any] = {}
+    for dataset, classes in CLASSES_OF.items():
+        chosen = [c for c in clips if c.dataset == dataset]
+        scores = np.stack([_scores(c, runner) for c in chosen])
+        labels = np.array([EMOTIONS.index(c.emotion) for c in chosen])
+        known = known_classes(dataset)
+        key = dataset.replace("-", "")
+        confusion = _confusion(labels, np.where(known, scores, -1).argmax(1))
+        recalls = _recalls(confusion, classes)
+        result |= {
+            f"emotion_accuracy_{key}": float(confusion.trace() / len(chosen)),
+            f"emotion_mean_recall_{key}": float(np.mean(list(recalls.values()))),
+            f"emotion_clips_{key}": len(chosen),
+            f"emotion_recall_{key}": recalls,
+            f"emotion_confusion_{key}": confusion.tolist(),
+            f"emotion_calibration_error_{key}": _error(scores, labels, known),
+        }
+    return result
+
+
+def _scores(clip: VoiceClip, runner: Runner) -> NDArray[np.float32]:
+    reader = EmotionReader(runner)
+    reader.push(read_audio(clip.path).samples)
+    scores = reader.close().scores
+    return np.full(len(EMOTIONS), 0.5, np.float32) if scores is None else scores
+
+
+def _confusion(labels: NDArray[np.int64], guesses: NDArray[np.int64]) -> NDArray[np.int64]:
+    counts = np.zeros((len(EMOTIONS), len(EMOTIONS)), np.int64)
+    np.add.at(counts, (labels, guesses), 1)
+    return counts
+
+
+def _recalls(confusion: NDArray[np.int64], classes: tuple[str, ...]) -> dict[str, float]:
+    """Share of right answers per class that occurs."""
+    rows = {name: confusion[EMOTIONS.index(name)] for name in classes}
+    return {n: float(r[EMOTIONS.index(n)] / r.sum()) for n, r in rows.items() if r.sum()}
+
+
+def _error(
+    scores: NDArray[np.float32], labels: NDArray[np.int64], known: NDArray[np.bool_]
+) -> float:
+    truth = np.eye(len(EMOTIONS), dtype=np.float32)[labels]
+    all_known = np.broadcast_to(known, scores.shape).copy()
+    return calibration_error(*map(torch.from_numpy, (scores, truth, all_known)))

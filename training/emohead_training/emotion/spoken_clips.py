@@ -1,0 +1,117 @@
+"""Log-mels and labels of all acted sentences, computed once and cached.
+
+One table maps the data sets' classes to ours. People of the test side are read only by
+``measure.py``. Not here: augmentation and batches.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emohead.audio import read_audio
+from emohead.emotion import EMOTIONS
+from emohead.mel import log_mel_128
+from emohead_training.corpus import VoiceClip, read_voice_index
+
+__all__ = ["CLASSES_OF", "SpokenClips", "read_spoken_clips", "validation_speakers"]
+
+log = logging.getLogger(__name__)
+
+CLASSES_OF: Final[dict[str, tuple[str, ...]]] = {
+    "ravdess": EMOTIONS,
+    "crema-d": ("neutral", "happy", "sad", "angry", "fearful", "disgust"),
+}
+"""Our classes that each data set labels; about the others its clips say nothing."""
+VALIDATION_SHARE: Final = 0.1
+"""Share of the training people, per data set, who only validate and calibrate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpokenClips:
+    """Clips end to end."""
+
+    log_mel: NDArray[np.float16]
+    """(T, 128) dB re full scale."""
+    starts: NDArray[np.int64]
+    """(U + 1,) first frame of each clip, and the total."""
+    labels: NDArray[np.int64]
+    """(U,) index into ``EMOTIONS``."""
+    known: NDArray[np.bool_]
+    """(U, 8) the classes that the clip's data set labels."""
+    speakers: NDArray[np.str_]
+    """(U,) who speaks, the data set included."""
+    datasets: NDArray[np.str_]
+    """(U,) ``ravdess`` or ``crema-d``."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def clip(self, index: int) -> NDArray[np.float32]:
+        """(frames, 128) float32, dB, of one clip."""
+        return self.log_mel[self.starts[index] : self.starts[index + 1]].astype(np.float32)
+
+
+def known_classes(dataset: str) -> NDArray[np.bool_]:
+    """(8,) which classes a data set labels."""
+    return np.array([name in CLASSES_OF[dataset] for name in EMOTIONS])
+
+
+def validation_speakers(clips: SpokenClips, share: float = VALIDATION_SHARE) -> set[str]:
+    """Choose the people who validate: every so-manieth of each data set, by name.
+
+    Parameters
+    ----------
+    clips : SpokenClips
+        Of the training side.
+    share : float, (0, 1)
+
+    Returns
+    -------
+    set of str
+    """
+    chosen: set[str] = set()
+    for dataset in CLASSES_OF:
+        people = sorted(set(clips.speakers[clips.datasets == dataset].tolist()))
+        chosen.update(people[4 :: round(1 / share)])
+    return chosen
+
+
+def read_spoken_clips(data: Path, cache: Path) -> SpokenClips:
+    """Load the training side, making the cache first where it is missing.
+
+    Parameters
+    ----------
+    data : Path
+        Corpus root.
+    cache : Path
+        The ``.npz`` file to read or write.
+
+    Returns
+    -------
+    SpokenClips
+    """
+    if not cache.is_file():
+        _write(cache, read_voice_index(data, "train"))
+    with np.load(cache, allow_pickle=False) as stored:
+        return SpokenClips(**{name: stored[name] for name in stored.files})
+
+
+def _write(cache: Path, voices: list[VoiceClip]) -> None:
+    mels = [log_mel_128(read_audio(v.path).samples).T.astype(np.float16) for v in voices]
+    log.info("%d clips, %d frames of log-mel", len(mels), sum(map(len, mels)))
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        cache,
+        log_mel=np.concatenate(mels),
+        starts=np.cumsum([0, *map(len, mels)]),
+        labels=np.array([EMOTIONS.index(v.emotion) for v in voices]),
+        known=np.stack([known_classes(v.dataset) for v in voices]),
+        speakers=np.array([v.speaker for v in voices]),
+        datasets=np.array([v.dataset for v in voices]),
+    )
