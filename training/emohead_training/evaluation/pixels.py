@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -249,9 +249,9 @@ def _border(size_px: int) -> Points:
     return np.concatenate([np.stack(side, -1) for side in sides]).astype(np.float32)
 
 
-def _kernel(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
-    squared = np.square(x[:, None] - y[None]).sum(-1)
-    return squared * np.log(np.maximum(squared, 1e-9))
+def _kernel(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
+    squared: NDArray[Any] = np.square(x[:, None] - y[None]).sum(-1)
+    return np.asarray(squared * np.log(np.maximum(squared, 1e-9)))
 
 
 def _spline(at: Points, values: Points, shape: Sequence[int]) -> NDArray[np.float32]:
