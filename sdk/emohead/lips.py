@@ -248,7 +248,7 @@ class LipSync:
             (voice,) = self._runners.speaker_encoder.run(full)
             old = self._speaker if count > _SPEAKER_EVERY else None
             mixed = voice if old is None else _SPEAKER_MEMORY * old + voice
-            self._speaker = np.asarray(mixed / np.linalg.norm(mixed), np.float32)
+            self._speaker = np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-6), np.float32)
         return self._speaker
 
     def _move(self) -> None:
