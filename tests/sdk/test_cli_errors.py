@@ -18,6 +18,7 @@ from typer.testing import CliRunner, Result
 
 from emohead.bundle import DEFAULT_BUNDLE, MANIFEST_NAME
 from emohead.cli import app
+from emohead.emotion_reader import SILENCE_NOTE
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 
 Made = Callable[[Path], Path]
@@ -229,5 +230,5 @@ def test_silence_renders_a_resting_face_and_says_so(
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
     assert summary["frames"] == 15
-    assert any("silen" in note for note in summary["notes"])
+    assert SILENCE_NOTE in summary["notes"]
     assert [p.name for p in out.parent.iterdir()] == ["a.mp4"]
