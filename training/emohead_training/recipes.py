@@ -111,3 +111,15 @@ def smoke_emotion_encoder() -> EmotionConfig:
 def default_emotion_encoder() -> EmotionConfig:
     """The shipped encoder: about six minutes of one idle core."""
     return EmotionConfig(budget=Budget(steps=2400, minutes=60))
+
+
+def default_renderer_global() -> RendererConfig:
+    """The shipped renderer: 45 minutes on one core, three frames a sample."""
+    return RendererConfig(
+        phase="global",
+        budget=Budget(steps=20_000, minutes=45),
+        batch=2,
+        run_length=3,
+        learning_rate=4e-4,
+        critics_from_step=100,
+    )
