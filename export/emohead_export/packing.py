@@ -27,6 +27,7 @@ from emohead.manifest import Manifest, Source, StageEntry
 from emohead.metadata import graph_metadata
 from emohead.runner import OrtRunner
 from emohead.stages import STAGES
+from emohead_export.cost import count_macs
 from emohead_export.graph import export_graph
 from emohead_export.parity import check_parity
 from emohead_export.registry import IMPLEMENTATIONS, load_trained
@@ -153,7 +154,10 @@ def export_stage(spec: StageSpec, checkpoints: Path) -> Part:
         num_parameters=sum(p.numel() for p in module.parameters()),
         licence=WEIGHTS_LICENCE,
         sources=sources_of(IMPLEMENTATIONS[spec.name].training),
-        metrics={"parity_error": float(f"{error:.2e}")},
+        metrics={
+            "parity_error": float(f"{error:.2e}"),
+            "mega_macs": round(count_macs(spec, module) / 1e6, 2),
+        },
     )
 
 

@@ -38,6 +38,12 @@ _FACE_MESH = _source(
     "https://github.com/google-ai-edge/mediapipe",
     "landmark labels",
 )
+_BLAZE_FACE = _source(
+    "MediaPipe BlazeFace",
+    "Apache-2.0",
+    "https://github.com/google-ai-edge/mediapipe",
+    "face boxes of still portraits",
+)
 _RAVDESS = _source(
     "RAVDESS speech", "CC BY-NC-SA 4.0", "https://zenodo.org/records/1188976", "acted emotions"
 )
@@ -59,8 +65,8 @@ _VGG = _source(
 
 _BY_TRAINING: Final = MappingProxyType(
     {
-        "face_detector": (_CLIPS, _PORTRAITS, _FACE_MESH),
-        "face_landmarks": (_CLIPS, _PORTRAITS, _FACE_MESH),
+        "face_detector": (_CLIPS, _PORTRAITS, _FACE_MESH, _BLAZE_FACE),
+        "face_landmarks": (_CLIPS, _PORTRAITS, _FACE_MESH, _BLAZE_FACE),
         "autovc": (_RAVDESS, _CREMA_D, _CLIPS, _VOICES),
         "neutral_landmarks": (_CLIPS, _FACE_MESH, _VOICES),
         "emotion_encoder": (_RAVDESS, _CREMA_D),

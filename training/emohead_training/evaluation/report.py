@@ -199,7 +199,12 @@ def _sizes(report: Report) -> Iterator[str]:
 
 
 def _is_count(key: str) -> bool:
-    return key.startswith("num_") or key in {"frames", "people", "missed", "edge_round_trip_faces"}
+    return key.startswith(("num_", "emotion_clips_")) or key in {
+        "frames",
+        "people",
+        "missed",
+        "edge_round_trip_faces",
+    }
 
 
 def _text(value: float) -> str:

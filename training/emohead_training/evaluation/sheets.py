@@ -36,6 +36,6 @@ class SheetWriter:
         shown = np.linspace(0, len(case.frames) - 1, COLUMNS).round().astype(int)
         rows = [case.frames[shown], made[""][shown], made["_warp"][shown]]
         strips = [np.concatenate((case.anchor, *row), axis=1) for row in rows]
-        name = f"{case.clip.source}-{case.clip.path.stem}.jpg"
+        name = f"{case.clip.source}-{case.clip.path.stem}.png"
         picture = cv2.cvtColor(np.concatenate(strips), cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(self._folder / name), picture)
