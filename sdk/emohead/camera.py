@@ -35,7 +35,7 @@ def rotations_from_angles(angles: npt.NDArray[np.floating]) -> Array:
         Pitch first, then yaw, then roll, for column vectors with x right, y down, z away.
     """
     yaw, pitch, roll = np.moveaxis(np.asarray(angles, np.float64), -1, 0)
-    about_x = _about(0, -pitch)
+    about_x = _about(0, pitch)
     about_y = _about(1, -yaw)
     about_z = _about(2, roll)
     turned: Array = about_z @ about_y @ about_x

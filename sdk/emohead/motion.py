@@ -52,7 +52,6 @@ _PUSH_SHAPE: Final = np.array([1.0, 3.0, 4.0, 3.0, 1.0]) / 12
 _DELAY: Final = len(_PUSH_SHAPE) // 2
 _AXES: Final = np.array([0.9, 1.0, 0.5])
 """Relative reach in yaw, pitch and roll."""
-_SUBSTEPS: Final = 8
 _LEAN: Final = np.array([[0.0, 0.0, 0.12], [0.0, 0.0, 0.0], [0.0, -0.1, 0.0]])
 """Shift in canonical units per radian: the head leans sideways with roll, forwards with pitch."""
 
@@ -126,8 +125,7 @@ class HeadMotion:
     def close(self) -> Motion:
         """Return the rest: ``ceil(num_samples * 30 / 16000)`` frames were given in all."""
         strength, voiced = self._onsets.close()
-        heard = self._onsets.num_frames
-        tail = np.zeros(min(_DELAY, heard))
+        tail = np.zeros(_DELAY)
         return self._move(np.r_[strength, tail], np.r_[voiced, tail > 0])
 
     def _move(self, strength: Array, voiced: NDArray[np.bool_]) -> Motion:
@@ -162,12 +160,13 @@ class HeadMotion:
         self._silent_frames = 0 if voiced else self._silent_frames + 1
 
     def _swing(self, acceleration: Array) -> None:
-        """Integrate the critically damped spring over one frame."""
-        step = 1 / (FPS * _SUBSTEPS)
-        for _ in range(_SUBSTEPS):
-            pull = -(_STIFFNESS**2) * self._angles - 2 * _STIFFNESS * self._speed
-            self._speed = self._speed + step * (pull + acceleration)
-            self._angles = self._angles + step * self._speed
+        """Move the critically damped spring by one frame, exactly for a constant push."""
+        rest = acceleration / _STIFFNESS**2
+        away = self._angles - rest
+        drift = self._speed + _STIFFNESS * away
+        decay = math.exp(-_STIFFNESS / FPS)
+        self._angles = rest + decay * (away + drift / FPS)
+        self._speed = decay * (drift - _STIFFNESS * (away + drift / FPS))
 
 
 def amplitude_of(emotion: NDArray[np.floating]) -> float:

@@ -54,8 +54,7 @@ class OnsetStream:
         half = np.zeros(_N_FFT // 2, np.float32)
         self._kept, self._first = half, -len(half)
         self._num_samples = 0
-        self.num_frames = 0
-        """Frames given so far."""
+        self._num_frames = 0
         self._level_db = START_LEVEL_DB
         self._previous: NDArray[np.float64] | None = None
 
@@ -90,16 +89,16 @@ class OnsetStream:
     def _advance(self, num_frames: int | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         end = self._first + len(self._kept)
         strengths, voiced = [], []
-        while num_frames is None or self.num_frames < num_frames:
-            start = self.num_frames * SAMPLE_RATE_HZ // FPS - _N_FFT // 2
+        while num_frames is None or self._num_frames < num_frames:
+            start = self._num_frames * SAMPLE_RATE_HZ // FPS - _N_FFT // 2
             if start + _N_FFT > end:
                 break
             offset = start - self._first
             strength, loud = self._frame(self._kept[offset : offset + _N_FFT])
             strengths.append(strength)
             voiced.append(loud)
-            self.num_frames += 1
-        start = self.num_frames * SAMPLE_RATE_HZ // FPS - _N_FFT // 2
+            self._num_frames += 1
+        start = self._num_frames * SAMPLE_RATE_HZ // FPS - _N_FFT // 2
         drop = min(len(self._kept), max(0, start - self._first))
         self._kept, self._first = self._kept[drop:], self._first + drop
         return np.array(strengths, np.float64), np.array(voiced, np.bool_)

@@ -32,9 +32,9 @@ def augmented(log_mel: Tensor, num_frames: int) -> Tensor:
     (B, 128, num_frames) tensor, dB
     """
     x = warped(log_mel, num_frames)
-    x = _chosen(0.3, x, reverberant)
-    x = _chosen(0.8, x, recoloured)
-    x = _chosen(0.5, x, noisy)
+    x = _chosen(0.15, x, reverberant)
+    x = _chosen(0.6, x, recoloured)
+    x = _chosen(0.25, x, noisy)
     return masked(x)
 
 
@@ -69,12 +69,12 @@ def mixed(
 
 
 def warped(log_mel: Tensor, num_frames: int) -> Tensor:
-    """Speak faster or slower (15 %), shift and scale the frequencies, cut `num_frames` out."""
+    """Speak faster or slower (a tenth), shift and scale the frequencies, cut `num_frames` out."""
     batch, bands, length = log_mel.shape
-    speed = _uniform(batch, 0.87, 1.15)
+    speed = _uniform(batch, 0.9, 1.12)
     half = (speed * num_frames / length).clamp(max=1.0)
     start = _uniform(batch, -1, 1) * (1 - half)
-    stretch, shift = _uniform(batch, 0.95, 1.05), _uniform(batch, -0.06, 0.06)
+    stretch, shift = _uniform(batch, 0.95, 1.05), _uniform(batch, -0.04, 0.04)
     across = torch.linspace(-1, 1, num_frames)[None] * half[:, None] + start[:, None]
     along = torch.linspace(-1, 1, bands)[None] * stretch[:, None] + shift[:, None]
     grid = torch.stack(
@@ -103,18 +103,18 @@ def recoloured(log_mel: Tensor) -> Tensor:
     batch, bands, _ = log_mel.shape
     where = torch.linspace(0, 1, bands)
     waves = torch.stack([torch.cos(math.pi * k * where) for k in range(1, 6)])
-    response = (torch.randn(batch, 5) * torch.tensor([5.0, 3.0, 2.0, 1.5, 1.0])) @ waves
+    response = (torch.randn(batch, 5) * torch.tensor([3.0, 2.0, 1.5, 1.0, 0.7])) @ waves
     edge = _uniform(batch, 0.75, 2.5)[:, None]
     response = response - 200 * (where[None] - edge).clamp(min=0)
     return (log_mel + response[:, :, None]).clamp(min=SILENCE_DB)
 
 
 def noisy(log_mel: Tensor) -> Tensor:
-    """Add steady noise of a random colour, 8 to 45 dB below the speech."""
+    """Add steady noise of a random colour, 12 to 45 dB below the speech."""
     batch, bands, _ = log_mel.shape
     level = _decibel(torch.exp(log_mel * _DB).mean((1, 2)))
     tilt = _uniform(batch, -20, 8)[:, None] * torch.linspace(-0.5, 0.5, bands)
-    noise = (level - _uniform(batch, 8, 45))[:, None] + tilt
+    noise = (level - _uniform(batch, 12, 45))[:, None] + tilt
     flutter = 2.5 * torch.randn(log_mel.shape)
     return _decibel(torch.exp(log_mel * _DB) + torch.exp((noise[:, :, None] + flutter) * _DB))
 

@@ -88,5 +88,5 @@ def _error(
     scores: NDArray[np.float32], labels: NDArray[np.int64], known: NDArray[np.bool_]
 ) -> float:
     truth = np.eye(len(EMOTIONS), dtype=np.float32)[labels]
-    all_known = np.broadcast_to(known, scores.shape).copy()
-    return calibration_error(*map(torch.from_numpy, (scores, truth, all_known)))
+    rows = torch.from_numpy(known).expand(scores.shape)
+    return calibration_error(torch.from_numpy(scores), torch.from_numpy(truth), rows)

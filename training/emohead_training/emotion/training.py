@@ -54,11 +54,11 @@ class EmotionConfig:
     """Largest rate of AdamW."""
     weight_decay: float = 2e-2
     """Of AdamW."""
-    mixup_alpha: float = 0.3
+    mixup_alpha: float = 0.0
     """Of the Beta distribution that blends clips; 0 for none."""
     widths: tuple[int, ...] = (16, 32, 48, 64, 96, 160)
     """Channels of the six convolutions."""
-    dropout: float = 0.3
+    dropout: float = 0.25
     """Share of pooled features dropped."""
     ema_decay: float = 0.995
     """Of the averaged weights."""
