@@ -36,10 +36,13 @@ _FAINT_SCORE: Final = 0.12
 """Detector scores from here are tried where none is certain; the landmarker decides."""
 _FAINT_CONFIDENCE: Final = 0.55
 _LOW_CONFIDENCE: Final = 0.35
+_MAX_CANDIDATES: Final = 6
 _FIRST_TURNS: Final = (0.0, -0.6, 0.6)
 """Rolls tried by the first pass, radians; the network itself tolerates about 0.7."""
-_ZOOMS: Final = (0.95, 1.0, 1.06)
+_ZOOMS: Final = (0.9, 0.95, 1.0)
 """Sizes of the second pass's crops, whose landmarks are averaged to calm them."""
+_REFINEMENTS: Final = 2
+"""How often the second pass is run, each time on crops aligned by the last result."""
 _FEATHER_PX: Final = 22.0
 _LARGE_YAW: Final = np.radians(35)
 
@@ -120,19 +123,17 @@ def _detect(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, list[str]]:
     """Landmarks, box, confidence and notes of the largest face."""
     detector, landmarker = runners[FACE_DETECTOR.name], runners[FACE_LANDMARKS.name]
-    faces = find_faces(photo, detector)
-    if faces:
-        good = _first_sure(photo, faces, landmarker, _LOW_CONFIDENCE)
-    else:
-        faint = sorted(find_faces(photo, detector, _FAINT_SCORE), key=lambda f: -f.score)[:5]
-        good = _first_sure(photo, faint, landmarker, _FAINT_CONFIDENCE)
-    if good is None:
+    faces = _confirmed(photo, find_faces(photo, detector), landmarker, _LOW_CONFIDENCE)
+    if not faces:
+        faint = sorted(find_faces(photo, detector, _FAINT_SCORE), key=lambda f: -f.score)
+        faces = _confirmed(photo, faint, landmarker, _FAINT_CONFIDENCE)
+    if not faces:
         height, width = photo.shape[:2]
         raise InputError(
             f"expected a face in the {width}x{height} photo, found none; take a photo that shows a "
             "face from the front, or say where with --face-box x0,y0,x1,y1 or --landmarks FILE"
         )
-    points, confidence, face = good
+    points, confidence, face = faces[0]
     notes = []
     if len(faces) > 1:
         notes.append(
@@ -141,15 +142,18 @@ def _detect(
     return points, face.box, confidence, notes
 
 
-def _first_sure(
+def _confirmed(
     photo: NDArray[np.uint8], faces: Sequence[FaceBox], landmarker: Runner, least: float
-) -> tuple[NDArray[np.float64], float, FaceBox] | None:
-    """Landmarks, confidence and box of the first face that the landmarker agrees to."""
-    for face in faces:
+) -> list[tuple[NDArray[np.float64], float, FaceBox]]:
+    """Landmarks, confidence and box of the candidates that the landmarker agrees to, each once."""
+    kept: list[tuple[NDArray[np.float64], float, FaceBox]] = []
+    for face in faces[:_MAX_CANDIDATES]:
         points, confidence = find_landmarks(photo, face.box, landmarker)
-        if confidence >= least:
-            return points, confidence, face
-    return None
+        box, middle = _box_of(points), points[:, :2].mean(0)
+        known = any(((k.box[:2] < middle) & (middle < k.box[2:])).all() for _, _, k in kept)
+        if confidence >= least and not known:
+            kept.append((points, confidence, FaceBox(box=box, score=face.score)))
+    return sorted(kept, key=lambda k: -k[2].area)
 
 
 def find_landmarks(
@@ -173,7 +177,16 @@ def find_landmarks(
     """
     first = [_turned(box_crop(box), angle) for angle in _FIRST_TURNS]
     points, sure = _run(photo, first, landmarker)
-    rough = points[int(sure.argmax())]
+    found, confidence = points[int(sure.argmax())], 0.0
+    for _ in range(_REFINEMENTS):
+        found, confidence = _refined(photo, found, landmarker)
+    return found, confidence
+
+
+def _refined(
+    photo: NDArray[np.uint8], rough: NDArray[np.float64], landmarker: Runner
+) -> tuple[NDArray[np.float64], float]:
+    """Landmarks and confidence, averaged over crops aligned by rough landmarks."""
     level = aligned_crop(rough)
     crops = [_zoomed(level, zoom) for zoom in _ZOOMS]
     plain, sure_plain = _run(photo, crops, landmarker)

@@ -224,13 +224,24 @@ def test_a_faint_detection_counts_when_the_landmarker_is_sure() -> None:
 
 
 def test_several_faces_take_the_largest_and_say_so() -> None:
-    points = face_points()
-    both = runners(points)
-    box = np.array([90, 100, 210, 240]) / 320
-    both["face_detector"] = FixedBoxes([box, [0.0, 0.0, 0.1, 0.1]], [0.9, 0.95])
-    portrait = make_portrait(photo_of(points), both)
+    small, large = face_points((480, 160), eyes_px=30), face_points()
+    photo = np.maximum(photo_of(small, width=600), photo_of(large, width=600))
+    boxes = [np.concatenate([p[:, :2].min(0), p[:, :2].max(0)]) / 600 for p in (small, large)]
+    both = {"face_detector": FixedBoxes(boxes, [0.95, 0.9]), "face_landmarks": DiscFinder()}
+    portrait = make_portrait(photo, both)
     assert any("2 faces" in note for note in portrait.notes)
-    np.testing.assert_allclose(portrait.box, box * 320, rtol=1e-5)
+    found = portrait.transform.to_photo(portrait.landmarks)
+    np.testing.assert_allclose(found[:, :2], large[:, :2], atol=1.5)
+
+
+def test_a_certain_detection_without_landmarks_gives_way_to_a_faint_one() -> None:
+    points = face_points()
+    wrong: dict[str, Runner] = {"face_landmarks": DiscFinder()}
+    box = np.array([90, 100, 210, 240]) / 320
+    wrong["face_detector"] = FixedBoxes([[0.7, 0.0, 0.9, 0.2], box], [0.9, 0.3])
+    portrait = make_portrait(photo_of(points), wrong)
+    assert portrait.box[0] < 120
+    assert portrait.notes == ()
 
 
 def test_too_small_a_face_is_refused_with_a_remedy() -> None:

@@ -18,7 +18,7 @@ from emohead_training.portrait.detector_loss import cell_targets, detector_loss,
 from emohead_training.portrait.frames import FaceFrames
 from emohead_training.portrait.landmark_data import draw_batch, mirror_pair, plain_crop
 from emohead_training.portrait.landmark_loss import landmark_loss, point_error, quality
-from emohead_training.portrait.scenes import draw_scenes
+from emohead_training.portrait.scenes import draw_scenes, with_mirrored
 
 CASES = ((FaceDetector, FACE_DETECTOR, 0.4e6), (FaceLandmarks, FACE_LANDMARKS, 1.5e6))
 
@@ -132,6 +132,19 @@ def test_scenes_are_repeatable_and_boxes_lie_on_faces() -> None:
     real = one.boxes[one.boxes[..., 2] > one.boxes[..., 0]]
     assert len(real) >= 3
     assert (real[:, 2:] > real[:, :2]).all()
+
+
+def test_mirrored_scenes_keep_their_boxes_on_the_same_pixels() -> None:
+    scenes = draw_scenes(drawn_frames(), 3, np.random.default_rng(7))
+    both = with_mirrored(scenes)
+    real = np.argwhere(scenes.boxes[..., 2] > scenes.boxes[..., 0])
+    assert len(real) >= 1
+    for scene, slot in real:
+        x0, y0, x1, y1 = np.clip(np.rint(scenes.boxes[scene, slot] * 256), 0, 256).astype(int)
+        u0, v0, u1, v1 = np.clip(np.rint(both.boxes[3 + scene, slot] * 256), 0, 256).astype(int)
+        np.testing.assert_array_equal(
+            both.image[3 + scene, v0:v1, u0:u1], scenes.image[scene, y0:y1, x0:x1][:, ::-1]
+        )
 
 
 def test_cell_targets_peak_at_the_centre_and_ignore_empty_slots() -> None:

@@ -22,11 +22,12 @@ from emohead_training.models.face_detector import FaceDetector
 from emohead_training.portrait.detector_loss import detector_loss, overlap
 from emohead_training.portrait.frames import FaceFrames, load_frames
 from emohead_training.portrait.landmark_training import cosine_rate, images_to
-from emohead_training.portrait.scenes import SceneBatch, draw_scenes
+from emohead_training.portrait.scenes import SceneBatch, draw_scenes, with_mirrored
 
 __all__ = ["DetectorRecipe", "DetectorTask", "train"]
 
-_VALIDATION_SCENES = 96
+_VALIDATION_SCENES = 64
+_EMA_DECAY = 0.995
 _HIT_OVERLAP = 0.5
 
 
@@ -37,10 +38,10 @@ class DetectorRecipe:
     budget: Budget
     """Steps and minutes."""
     batch: int = 16
-    """Scenes a step."""
+    """Scenes a step, half of them mirror images of the others."""
     rate: float = 2e-3
     """Peak learning rate of AdamW."""
-    warm_up: int = 200
+    warm_up: int = 100
     """Steps to the peak."""
 
 
@@ -74,7 +75,7 @@ class DetectorTask:
         """Endless scenes."""
         rng = np.random.default_rng(seed)
         while True:
-            yield draw_scenes(self.train, self.recipe.batch, rng)
+            yield with_mirrored(draw_scenes(self.train, self.recipe.batch // 2, rng))
 
     def step(self, batch: SceneBatch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
         """One optimiser step."""
@@ -136,7 +137,8 @@ def train(run: RunConfig, recipe: DetectorRecipe | None = None) -> None:
     frames = {s: load_frames(run.data, cache, s) for s in ("train", "val")}  # type: ignore[arg-type]
     steps = run.budget(chosen.budget).steps
     torch.manual_seed(run.seed)
-    fit(DetectorTask(chosen, steps, frames["train"], frames["val"]), run, chosen.budget)
+    task = DetectorTask(chosen, steps, frames["train"], frames["val"])
+    fit(task, run, chosen.budget, ema_decay=_EMA_DECAY)
 
 
 def _named(name: str) -> DetectorRecipe:

@@ -19,7 +19,7 @@ from emohead_training.portrait.augment import degrade, occlude, tone
 from emohead_training.portrait.backgrounds import background, still_pictures, texture
 from emohead_training.portrait.frames import FRAME_PX, FaceFrames
 
-__all__ = ["SceneBatch", "draw_scenes"]
+__all__ = ["SceneBatch", "draw_scenes", "with_mirrored"]
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.float32]
@@ -72,6 +72,18 @@ def draw_scenes(
         for slot, box in zip(row, scene.boxes, strict=False):
             slot[:] = box / SIZE
     return SceneBatch(image=np.stack([s.image for s in scenes]), boxes=boxes)
+
+
+def with_mirrored(scenes: SceneBatch) -> SceneBatch:
+    """Append every scene's mirror image: twice the scenes for half the drawing."""
+    boxes = scenes.boxes.copy()
+    real = boxes[..., 2] > boxes[..., 0]
+    boxes[..., 0] = np.where(real, 1 - scenes.boxes[..., 2], 0)
+    boxes[..., 2] = np.where(real, 1 - scenes.boxes[..., 0], 0)
+    return SceneBatch(
+        image=np.concatenate([scenes.image, scenes.image[:, :, ::-1]]),
+        boxes=np.concatenate([scenes.boxes, boxes]),
+    )
 
 
 def _draw(frames: FaceFrames, rng: Generator, plain: bool) -> _Canvas:
