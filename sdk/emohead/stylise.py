@@ -27,7 +27,7 @@ Array = npt.NDArray[np.float64]
 
 _TOLERANCE: Final = 2e-4
 """Canonical units, about a fiftieth of a pixel: where a frame's search may stop."""
-_MAX_STEPS: Final = 8
+_MAX_STEPS: Final = 12
 _LEAST_LIP_SHARE: Final = 0.25
 _LEAST_EYELID_SHARE: Final = 0.4
 
