@@ -39,6 +39,8 @@ SILENCE_DB: Final = -65.0
 """Sound below this level is never speech."""
 SPEECH_SPAN_DB: Final = 35.0
 """Sound further below the speaker's loudest is no speech either."""
+ABOVE_FLOOR_DB: Final = 7.0
+"""Sound that rises less above the background is part of it."""
 GATE_BEFORE_S: Final = 0.15
 """The mouth may move this long before a sound."""
 GATE_AFTER_S: Final = 0.25
@@ -216,6 +218,7 @@ class LipSync:
 
     def _hear(self, frames: MelFrames) -> None:
         threshold = np.maximum(SILENCE_DB, frames.reference_db - SPEECH_SPAN_DB)
+        threshold = np.maximum(threshold, frames.floor_db + ABOVE_FLOOR_DB)
         self._mel.append(frames.mel)
         self._spoken.append((frames.level_db > threshold).astype(np.float32)[:, None])
 

@@ -6,7 +6,7 @@ use costs. Not here: decoding of sound (``audio.py``) and what the networks make
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Final
 
@@ -44,6 +44,9 @@ START_LEVEL_DB: Final = -30.0
 RELEASE_DB_PER_S: Final = 2.0
 SPEECH_RANGE_DB: Final = 30.0
 """Frames further below the reference are pauses and do not lower it."""
+START_FLOOR_DB: Final = -65.0
+FLOOR_RISE_DB_PER_S: Final = 12.0
+"""Steady noise is known as such once the floor has risen to it; speech keeps dipping below."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +218,8 @@ class MelFrames:
     """(T,) loudness re full scale, at least -100."""
     reference_db: NDArray[np.float32]
     """(T,) level of the loudest speech heard lately, re full scale."""
+    floor_db: NDArray[np.float32]
+    """(T,) level of the background, re full scale."""
 
 
 @dataclass(kw_only=True)
@@ -227,6 +232,8 @@ class MelStream:
 
     reference_db: float = START_LEVEL_DB
     """Level reference after the last frame, dB re full scale."""
+    floor_db: float = START_FLOOR_DB
+    """Background level after the last frame, dB re full scale."""
     _power: _PowerStream = field(default_factory=lambda: _PowerStream(CONTENT_SETTINGS))
 
     def push(self, samples: NDArray[np.float32]) -> MelFrames:
@@ -252,7 +259,10 @@ class MelStream:
         decibel = 10 * np.log10(np.maximum(power, MIN_POWER))
         mel = (decibel - reference[:, None] - HEADROOM_DB) / RANGE_DB + 1
         return MelFrames(
-            mel=np.clip(mel, 0, 1).astype(np.float32), level_db=level, reference_db=reference
+            mel=np.clip(mel, 0, 1).astype(np.float32),
+            level_db=level,
+            reference_db=reference,
+            floor_db=self._follow_floor(level),
         )
 
     def _follow(self, level_db: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -269,6 +279,17 @@ class MelStream:
         self.reference_db = current
         return reference
 
+    def _follow_floor(self, level_db: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Minimum follower that drops at once and rises slowly."""
+        rise = FLOOR_RISE_DB_PER_S * CONTENT_HOP / SAMPLE_RATE_HZ
+        floor = np.empty(len(level_db), np.float32)
+        current = self.floor_db
+        for i, level in enumerate(level_db.tolist()):
+            current = min(level, current + rise)
+            floor[i] = current
+        self.floor_db = current
+        return floor
+
 
 def content_mel(samples: NDArray[np.float32]) -> MelFrames:
     """Content mel of a whole clip: one push and close.
@@ -284,8 +305,5 @@ def content_mel(samples: NDArray[np.float32]) -> MelFrames:
     """
     stream = MelStream()
     first, rest = stream.push(samples), stream.close()
-    return MelFrames(
-        mel=np.concatenate([first.mel, rest.mel]),
-        level_db=np.concatenate([first.level_db, rest.level_db]),
-        reference_db=np.concatenate([first.reference_db, rest.reference_db]),
-    )
+    both = {f.name: [getattr(x, f.name) for x in (first, rest)] for f in fields(MelFrames)}
+    return MelFrames(**{name: np.concatenate(parts) for name, parts in both.items()})

@@ -101,6 +101,14 @@ def test_faint_noise_is_silence() -> None:
     assert not in_chunks(hiss, []).any()
 
 
+def test_steady_noise_is_learnt_to_be_background() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.01, 80000).astype(np.float32)
+    moved = in_chunks(noise, [])
+    assert not moved[90:].any()
+    noise[50000:60000] *= 10
+    assert in_chunks(noise, [])[100:110].any()
+
+
 def test_future_beyond_the_look_ahead_is_not_used() -> None:
     samples = speech(64000)
     altered = samples.copy()

@@ -37,7 +37,7 @@ def in_chunks(samples: NDArray[np.float32], cuts: list[int]) -> MelFrames:
     stream = MelStream()
     pieces = np.split(samples, sorted(c % (len(samples) + 1) for c in cuts))
     frames = [*(stream.push(p) for p in pieces), stream.close()]
-    names = ("mel", "level_db", "reference_db")
+    names = ("mel", "level_db", "reference_db", "floor_db")
     return MelFrames(**{n: np.concatenate([getattr(f, n) for f in frames]) for n in names})
 
 
@@ -78,6 +78,7 @@ def test_chunking_changes_nothing(cuts: list[int]) -> None:
     np.testing.assert_array_equal(whole.mel, cut.mel)
     np.testing.assert_array_equal(whole.level_db, cut.level_db)
     np.testing.assert_array_equal(whole.reference_db, cut.reference_db)
+    np.testing.assert_array_equal(whole.floor_db, cut.floor_db)
 
 
 @pytest.mark.parametrize("num_samples", [0, 1, 256, 257, 16000])

@@ -68,9 +68,9 @@ class LipsConfig:
     """Weight of the error of the mouth's opening."""
     closure_weight: float = 0.3
     """Weight of lips that stay open where the filmed ones close."""
-    spelled_closure_weight: float = 0.1
+    spelled_closure_weight: float = 0.05
     """Weight of lips that stay open in a synthesised p, b or m."""
-    silence_weight: float = 0.3
+    silence_weight: float = 0.1
     """Weight of motion in synthesised silence."""
     offset_penalty: float = 5e-4
     """Pull of the clips' own offsets towards zero."""
