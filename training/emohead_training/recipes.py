@@ -65,8 +65,8 @@ def smoke_neutral_landmarks() -> LipsConfig:
 
 
 def default_neutral_landmarks() -> LipsConfig:
-    """The shipped lips: about five minutes of one core, four of them for the content codes."""
-    return LipsConfig(budget=Budget(steps=400, minutes=20))
+    """The shipped lips: about four minutes of one core, most of them for the content codes."""
+    return LipsConfig(budget=Budget(steps=250, minutes=20))
 
 
 def smoke_identity() -> IdentityConfig:

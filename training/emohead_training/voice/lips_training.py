@@ -44,7 +44,7 @@ class LipsConfig:
     """When to stop."""
     synthetic_seconds: float = 6000.0
     """Length of synthesised speech in the cache that AutoVC's training made."""
-    num_spelled: int = 250
+    num_spelled: int = 200
     """Synthesised utterances with known closures."""
     variants: int = 5
     """Codes per clip: one clean, the others degraded."""
