@@ -179,7 +179,7 @@ def _finish(blocks: Iterator[tuple[Samples, int]], what: str) -> Audio:
         raise InputError(f"{what} is empty: give at least one spoken word")
     resampled.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
     samples = _fit(np.concatenate(resampled), math.ceil(num_read * SAMPLE_RATE_HZ / rate))
-    return Audio(np.clip(samples, -1.0, 1.0))
+    return Audio(np.clip(samples, -1.0, 1.0, out=samples))  # in place: an hour is 230 MB
 
 
 def _resampler(rate: int, what: str) -> Any:
@@ -205,5 +205,5 @@ def _check_block(block: Samples, seconds: float, what: str) -> None:
 
 def _fit(samples: Samples, num_samples: int) -> Samples:
     """Trim or zero-pad the resampler's rounding to the exact length."""
-    missing = max(0, num_samples - len(samples))
-    return np.pad(samples[:num_samples], (0, missing))
+    missing = num_samples - len(samples)
+    return np.pad(samples, (0, missing)) if missing > 0 else samples[:num_samples]

@@ -38,6 +38,7 @@ AUDIO_RATE_HZ = 48_000
 _BT709 = 1
 _LIMITED_RANGE = 1
 _QUEUE_FRAMES = 8
+_QUEUE_BYTES = 64_000_000
 _SMALL_PX = 1_000_000
 
 
@@ -124,11 +125,10 @@ class VideoWriter:
         self.num_frames = 0
         self._fps, self._audio, self._crf = fps, audio, crf
         self._shape: tuple[int, ...] | None = None
-        self._queue: queue.Queue[Frame | None] = queue.Queue(_QUEUE_FRAMES)
+        self._queue: queue.Queue[Frame | None] = queue.Queue()
         self._failure: BaseException | None = None
-        self._temporary = _reserve(self.path)
         self._thread = threading.Thread(target=self._run, name="emohead-encoder", daemon=True)
-        self._thread.start()
+        self._temporary = _reserve(self.path)
 
     def write(self, frame: Frame) -> None:
         """Queue one frame; waits while the encoder is more than a few frames behind.
@@ -148,9 +148,10 @@ class VideoWriter:
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8:
             got = f"{frame.shape} {frame.dtype}"
             raise InputError(f"a frame must be (height, width, 3) uint8 RGB, got {got}")
-        if self._shape not in (None, frame.shape):
+        if self._shape is None:
+            self._start(frame)
+        elif frame.shape != self._shape:
             raise InputError(f"every frame must be {self._shape} as the first, got {frame.shape}")
-        self._shape = frame.shape
         self._put(frame.copy())
         self._raise_failure()
         self.num_frames += 1
@@ -165,8 +166,9 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         try:
-            self._put(None)
-            self._thread.join()
+            if self._shape is not None:
+                self._put(None)
+                self._thread.join()
             if kind is None:
                 self._raise_failure()
                 if self.num_frames == 0:
@@ -174,6 +176,12 @@ class VideoWriter:
                 os.replace(self._temporary, self.path)
         finally:
             self._temporary.unlink(missing_ok=True)
+
+    def _start(self, first: Frame) -> None:
+        """Start the encoder, with a queue that holds few frames where they are large."""
+        self._shape = first.shape
+        self._queue = queue.Queue(max(1, min(_QUEUE_FRAMES, _QUEUE_BYTES // first.nbytes)))
+        self._thread.start()
 
     def _put(self, frame: Frame | None) -> None:
         """Queue an item unless the encoder has died; a plain put would then wait for ever."""
@@ -191,21 +199,19 @@ class VideoWriter:
     def _run(self) -> None:
         """Encode everything that is queued; the body of the thread."""
         try:
-            first = self._queue.get()
-            if first is not None:
-                self._encode(first)
+            self._encode(self._queue.get())
         except BaseException as err:
             self._failure = err
 
-    def _encode(self, first: Frame) -> None:
+    def _encode(self, frame: Frame | None) -> None:
         import av
 
+        assert self._shape is not None
         options = {"movflags": "+faststart"}
         with av.open(str(self._temporary), "w", format="mp4", options=options) as container:
             container.metadata["comment"] = SYNTHETIC_NOTE
-            picture = _PictureTrack(container, first.shape, self._fps, self._crf)
+            picture = _PictureTrack(container, self._shape, self._fps, self._crf)
             speech = _SpeechTrack(container, self._audio) if self._audio is not None else None
-            frame: Frame | None = first
             while frame is not None:
                 picture.write(frame)
                 if speech is not None:

@@ -158,6 +158,15 @@ def test_encoder_failure_reaches_the_caller_and_removes_the_file(tmp_path, monke
     assert not any(t.name == "emohead-encoder" for t in threading.enumerate())
 
 
+def test_large_frames_wait_in_a_short_queue(tmp_path, monkeypatch):
+    frames = _frames(3)
+    monkeypatch.setattr(video, "_QUEUE_BYTES", 2 * frames[0].nbytes)
+    with VideoWriter(tmp_path / "a.mp4") as writer:
+        for frame in frames:
+            writer.write(frame)
+        assert writer._queue.maxsize == 2
+
+
 def test_no_frames_is_an_error(tmp_path):
     with pytest.raises(InputError, match="no frame"), VideoWriter(tmp_path / "a.mp4"):
         pass
