@@ -35,8 +35,8 @@ SILENCE_NOTE: Final = "no voice was heard, so no emotion was read: the face rest
 _BLOCK: Final = 512
 _SILENCE_DB: Final = -60.0
 """A window none of whose blocks of 32 ms is louder holds no voice."""
-_SHARPNESS: Final = 2.0
-_GATE: Final = (0.25, 0.6)
+_SHARPNESS: Final = 3.0
+_GATE: Final = (0.4, 0.85)
 """Share of emotion in the scores below which the face is neutral, above which it is full."""
 
 Vector = NDArray[np.float32]
@@ -164,9 +164,9 @@ def expression_from_scores(scores: NDArray[np.floating]) -> Vector:
 
     Scores are chances, rarely near one even for a clear voice; a face that mixed them as they are
     would show a little of everything. So the emotions, neutral aside, compete (their scores are
-    squared and shared out), and together they are as strong as the voice is emotional: the share
-    of the scores that is neither neutral nor, by half, calm, stretched from a quarter (nothing)
-    to six tenths (everything).
+    cubed and shared out), and together they are as strong as the voice is emotional: the share
+    of the scores that is neither neutral nor, by half, calm, stretched from 40 % (nothing) to
+    85 % (everything).
 
     Parameters
     ----------
