@@ -67,7 +67,7 @@ def letterbox(photo: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
     kind = cv2.INTER_AREA if longer > DETECTOR_SIZE_PX else cv2.INTER_LINEAR
     square = np.full((DETECTOR_SIZE_PX, DETECTOR_SIZE_PX, 3), 127, np.uint8)
     square[: size[1], : size[0]] = cv2.resize(photo, size, interpolation=kind)
-    return square.transpose(2, 0, 1).astype(np.float32) / 255, float(longer)
+    return square.transpose(2, 0, 1).astype(np.float32) / np.float32(255), float(longer)
 
 
 def faces_from_cells(

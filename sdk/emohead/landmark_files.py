@@ -43,19 +43,17 @@ def landmarks_from(given: NDArray[np.floating] | str | Path) -> NDArray[np.float
     source = f"landmark file {given}" if isinstance(given, str | Path) else "landmarks"
     points = _read(Path(given)) if isinstance(given, str | Path) else given
     try:
-        points = np.asarray(points, np.float64)
+        array = np.asarray(points, np.float64)
     except (TypeError, ValueError) as err:
         raise InputError(
             f"{source}: expected {_EXPECTED}, got text or ragged rows; {_advice()}"
         ) from err
-    if (
-        points.shape not in ((NUM_LANDMARKS, 2), (NUM_LANDMARKS, 3))
-        or not np.isfinite(points).all()
-    ):
+    shapes: tuple[tuple[int, ...], ...] = ((NUM_LANDMARKS, 2), (NUM_LANDMARKS, 3))
+    if array.shape not in shapes or not np.isfinite(array).all():
         raise InputError(
-            f"{source}: expected {_EXPECTED}, all finite, got shape {points.shape}; {_advice()}"
+            f"{source}: expected {_EXPECTED}, all finite, got shape {array.shape}; {_advice()}"
         )
-    return points if points.shape[1] == 3 else with_depth(points)
+    return with_depth(array) if array.shape == shapes[0] else array
 
 
 def _advice() -> str:
