@@ -18,7 +18,7 @@ from emohead.stages import DETECTOR_SIZE_PX
 if TYPE_CHECKING:
     from emohead.runner import Runner
 
-__all__ = ["FaceBox", "faces_from_cells", "find_faces", "letterbox"]
+__all__ = ["FaceBox", "faces_from_cells", "find_faces", "letterbox", "looks"]
 
 SCORE: Final = 0.5
 """Score from which a cell counts as a face."""
@@ -123,16 +123,36 @@ def find_faces(
     list of FaceBox
         The largest first, in photo px; empty where there is none.
     """
+    faces = next((found for found in looks(photo, detector, threshold) if found), [])
+    return sorted(faces, key=lambda f: -f.area)
+
+
+def looks(
+    photo: NDArray[np.uint8], detector: Runner, threshold: float = SCORE
+) -> Iterator[list[FaceBox]]:
+    """Look at the whole photo, then at ever smaller tiles, as long as the caller asks for more.
+
+    Parameters
+    ----------
+    photo : (height, width, 3) uint8, RGB
+    detector : Runner
+        Runner of the ``face_detector`` stage.
+    threshold : float
+        Lowest score of a face.
+
+    Yields
+    ------
+    list of FaceBox
+        The most certain first, in photo px.
+    """
     height, width = photo.shape[:2]
-    whole = np.array([[0, 0, width, height]])
-    faces = _in_windows(photo, whole, detector, threshold)
+    yield _in_windows(photo, np.array([[0, 0, width, height]]), detector, threshold)
     for share in _TILE_SHARES:
         side = max(height, width) // share
-        if faces or side < _MIN_TILE_PX:
-            break
+        if side < _MIN_TILE_PX:
+            return
         tiles = np.array(list(_tiles(height, width, side)))
-        faces = _in_windows(photo, tiles, detector, threshold)
-    return sorted(faces, key=lambda f: -f.area)
+        yield _in_windows(photo, tiles, detector, threshold)
 
 
 def _tiles(height: int, width: int, side: int) -> Iterator[tuple[int, int, int, int]]:

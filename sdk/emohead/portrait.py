@@ -1,6 +1,6 @@
 """A photo becomes a portrait: detect, find landmarks in two passes, frame, remove the pose.
 
-Called once per face by the pipeline; ``paste_back`` puts rendered frames into the photo again.
+Called once per face by the pipeline.
 Not here: reading files (``images.py``), the detector's details, the framing (``crop.py``).
 """
 
@@ -15,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.crop import Crop, aligned_crop, box_crop, render_crop, square_crop
-from emohead.detector import FaceBox, find_faces
+from emohead.detector import SCORE, FaceBox, looks
 from emohead.errors import InputError
 from emohead.geometry import Pose, canonicalise
 from emohead.geometry.landmarks import MIRROR
 from emohead.images import check_image
 from emohead.landmark_files import landmarks_from
-from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS, FRAME_SIZE_PX, LANDMARKER_SIZE_PX
+from emohead.paste import paste_back
+from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS, LANDMARKER_SIZE_PX
 
 if TYPE_CHECKING:
     from emohead.runner import Runner
 
-__all__ = ["Portrait", "find_landmarks", "make_portrait", "paste_back"]
+__all__ = ["Portrait", "find_landmarks", "make_portrait"]
 
 MIN_FACE_PX: Final = 32
 """Faces whose box is smaller cannot be animated."""
@@ -43,7 +44,6 @@ _ZOOMS: Final = (0.9, 0.95, 1.0)
 """Sizes of the second pass's crops, whose landmarks are averaged to calm them."""
 _REFINEMENTS: Final = 2
 """How often the second pass is run, each time on crops aligned by the last result."""
-_FEATHER_PX: Final = 22.0
 _LARGE_YAW: Final = np.radians(35)
 
 
@@ -123,10 +123,12 @@ def _detect(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, list[str]]:
     """Landmarks, box, confidence and notes of the largest face."""
     detector, landmarker = runners[FACE_DETECTOR.name], runners[FACE_LANDMARKS.name]
-    faces = _confirmed(photo, find_faces(photo, detector), landmarker, _LOW_CONFIDENCE)
-    if not faces:
-        faint = sorted(find_faces(photo, detector, _FAINT_SCORE), key=lambda f: -f.score)
-        faces = _confirmed(photo, faint, landmarker, _FAINT_CONFIDENCE)
+    attempts = (
+        _confirmed(photo, candidates, landmarker, confidence)
+        for score, confidence in ((SCORE, _LOW_CONFIDENCE), (_FAINT_SCORE, _FAINT_CONFIDENCE))
+        for candidates in looks(photo, detector, score)
+    )
+    faces = next((found for found in attempts if found), [])
     if not faces:
         height, width = photo.shape[:2]
         raise InputError(
@@ -300,50 +302,3 @@ def _check_inside(points: NDArray[np.float64], photo: NDArray[np.uint8]) -> None
             f"expected landmarks inside the {width}x{height} photo, got a centre of "
             f"{middle.round().tolist()}; give them in pixels of this very photo"
         )
-
-
-def paste_back(
-    photo: NDArray[np.uint8], frame: NDArray[np.uint8], transform: Crop
-) -> NDArray[np.uint8]:
-    """Blend a rendered frame into the photo that it was cropped from.
-
-    Parameters
-    ----------
-    photo : (height, width, 3) uint8, RGB
-    frame : (256, 256, 3) uint8, RGB
-    transform : Crop
-        The portrait's map from photo to crop.
-
-    Returns
-    -------
-    (height, width, 3) uint8, RGB
-        The frame inside a feathered square, the photo around it.
-    """
-    import cv2
-
-    height, width = photo.shape[:2]
-    corners = np.array(
-        [[0.0, 0.0], [0, FRAME_SIZE_PX - 1], [FRAME_SIZE_PX - 1, 0], [FRAME_SIZE_PX - 1] * 2]
-    )
-    placed = transform.to_photo(corners)
-    low = np.clip(np.floor(placed.min(0)), 0, (width, height)).astype(int)
-    high = np.clip(np.ceil(placed.max(0)) + 1, 0, (width, height)).astype(int)
-    size = (int(high[0] - low[0]), int(high[1] - low[1]))
-    pasted = photo.copy()
-    if min(size) <= 0:
-        return pasted
-    matrix = transform.inverse - np.outer(low, [0, 0, 1])
-    kind = cv2.INTER_CUBIC if transform.scale < 1 else cv2.INTER_AREA
-    patch = cv2.warpAffine(frame, matrix, size, flags=kind, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.warpAffine(_feather(), matrix, size, flags=cv2.INTER_LINEAR)[..., None]
-    window = pasted[low[1] : high[1], low[0] : high[0]]
-    window[:] = np.rint(window + (patch.astype(np.float32) - window) * alpha)
-    return pasted
-
-
-def _feather() -> NDArray[np.float32]:
-    """(256, 256) opacity: one inside, falling smoothly to zero at the border."""
-    edge = np.minimum(np.arange(FRAME_SIZE_PX), np.arange(FRAME_SIZE_PX)[::-1])
-    ramp = np.clip(edge / _FEATHER_PX, 0, 1)
-    ramp = ramp * ramp * (3 - 2 * ramp)
-    return np.asarray(np.minimum.outer(ramp, ramp), np.float32)

@@ -15,7 +15,8 @@ from emohead.detector import faces_from_cells, find_faces, letterbox
 from emohead.errors import InputError
 from emohead.geometry import TEMPLATE
 from emohead.landmark_files import landmarks_from, with_depth
-from emohead.portrait import Portrait, find_landmarks, make_portrait, paste_back
+from emohead.paste import paste_back
+from emohead.portrait import Portrait, find_landmarks, make_portrait
 from emohead.runner import Runner
 from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS, NUM_CELLS
 

@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.detector import find_faces
+from emohead.errors import InputError
 from emohead.geometry.landmarks import BROWS, EYES, JAW, MOUTH, NOSE, OUTER_EYE_CORNERS
-from emohead.portrait import find_landmarks
+from emohead.portrait import make_portrait
 from emohead.runner import Runner
-from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS
 from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, read_video_index
 
 __all__ = ["landmarker_error"]
@@ -56,11 +55,12 @@ def landmarker_error(
     missed = 0
     for clip in read_video_index(data_root, split):
         for image, truth in _labelled_frames(clip, frames_per_clip):
-            faces = find_faces(image, runners[FACE_DETECTOR.name])
-            if not faces:
+            try:
+                portrait = make_portrait(image, runners)
+            except InputError:
                 missed += 1
                 continue
-            found, _ = find_landmarks(image, faces[0].box, runners[FACE_LANDMARKS.name])
+            found = portrait.transform.to_photo(portrait.landmarks)
             rows.append((clip.identity, _errors(found, truth)))
     return _summary(rows, missed)
 
