@@ -216,7 +216,9 @@ class TalkingHead:
         )
 
     def _read_emotion(self, voice: Audio) -> Emotion:
-        return EmotionReader(self._runners[EMOTION_ENCODER.name]).read(voice.samples)
+        reader = EmotionReader(self._runners[EMOTION_ENCODER.name])
+        reader.push(voice.samples)
+        return reader.close()
 
     def _lips(self, face: Portrait, voice: Audio) -> NDArray[np.float32]:
         """Displacements (T, 68, 3) of the neutral face at 30 frames a second."""

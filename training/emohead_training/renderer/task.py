@@ -50,6 +50,8 @@ class RendererConfig:
     """Frames of a sample, rendered one after the other."""
     learning_rate: float = 2e-4
     """Adam's step size (paper, implementation details)."""
+    critic_learning_rate: float = 2e-4
+    """Adam's step size of the critics."""
     budget: Budget
     """How long to train."""
     pixel: float = 4.0
@@ -117,7 +119,7 @@ class RendererTask:
         self.optimizers = {
             "networks": torch.optim.Adam(shown, lr=config.learning_rate, betas=(0.5, 0.99)),
             "critics": torch.optim.Adam(
-                self.critics.parameters(), lr=config.learning_rate, betas=(0.0, 0.99)
+                self.critics.parameters(), lr=config.critic_learning_rate, betas=(0.0, 0.99)
             ),
         }
         self.rng = np.random.default_rng(0)
