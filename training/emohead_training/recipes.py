@@ -116,7 +116,7 @@ def default_emotion_encoder() -> EmotionConfig:
 def default_renderer_global() -> RendererConfig:
     """The shipped renderer: 47 minutes on one core, three frames a sample.
 
-    The first half of the shipped run had steps of 4e-4, critics' steps of 4e-4 and adversarial weight
+    The first half of the shipped run had steps of 4e-4, critics included, and adversarial weight
     0.02; the critics were too weak, so the second half went on with what stands here.
     """
     return RendererConfig(
