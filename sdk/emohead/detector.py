@@ -25,7 +25,7 @@ SCORE: Final = 0.5
 _OVERLAP: Final = 0.4
 """Boxes that overlap more show the same face."""
 _BATCH: Final = 16
-_TILE_SHARES: Final = (2, 4)
+_TILE_SHARES: Final = (2, 4, 8)
 """Tiles are this many times smaller than the photo's longer side, tried in turn."""
 _MIN_TILE_PX: Final = 160
 

@@ -175,3 +175,28 @@ def test_quality_falls_with_the_error_and_without_a_face() -> None:
     shifted = truth + torch.tensor([0.1, 0, 0])
     assert quality(shifted, truth, face)[0] == pytest.approx(np.exp(-0.8), rel=1e-4)
     assert point_error(shifted, truth)[0] == pytest.approx(0.1, rel=1e-4)
+
+
+def test_landmarker_error_counts_people_not_frames() -> None:
+    from emohead_training.portrait import measure
+
+    def row(value: float) -> np.ndarray:
+        return np.full((68, 2), value)
+
+    summary = measure._summary([("a", row(0.01))] * 9 + [("b", row(0.03))], missed=2)
+    assert summary["landmarker_error"] == pytest.approx(0.02)
+    assert (summary["frames"], summary["people"], summary["missed"]) == (10, 2, 2)
+
+
+def test_frames_vary_and_skip_invalid_ones() -> None:
+    from emohead_training.portrait import frames
+
+    landmarks = np.zeros((50, 68, 3), np.float32)
+    landmarks[30] += 40
+    landmarks[31] += 90
+    valid = np.ones(50, bool)
+    valid[31] = False
+    chosen = frames._choose(landmarks, valid, 6)
+    assert len(chosen) == 6
+    assert 30 in chosen
+    assert 31 not in chosen
