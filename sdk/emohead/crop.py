@@ -29,6 +29,10 @@ EYE_DISTANCE: Final = 0.32
 """Outer eye corners' distance over the side of the render crop, as in the training clips."""
 FACE_CENTRE: Final = (0.50, 0.575)
 """Where the centre of the landmarks' box lies in the render crop, as in the training clips."""
+SMALLEST_SHARE: Final = 0.72
+"""How far the render crop may shrink for a photo that is filled by the face."""
+LARGEST_SHIFT: Final = 0.12
+"""How far, in sides, the render crop may move off the face's centre to stay inside the photo."""
 _CHIN: Final = 8
 
 
@@ -139,12 +143,14 @@ def aligned_crop(landmarks: NDArray[np.floating], size_px: int = LANDMARKER_SIZE
     return square_crop((low + high) / 2 @ turn, side, size_px, angle)
 
 
-def render_crop(landmarks: NDArray[np.floating]) -> Crop:
+def render_crop(landmarks: NDArray[np.floating], photo_size: tuple[int, int]) -> Crop:
     """Upright crop framed as the renderer's training clips are.
 
     Parameters
     ----------
     landmarks : (68, 3) floating, photo px
+    photo_size : (height, width), px
+        The crop stays inside as far as a somewhat larger or off-centre face allows.
 
     Returns
     -------
@@ -156,6 +162,18 @@ def render_crop(landmarks: NDArray[np.floating]) -> Crop:
     start, end = (points[i] for i in OUTER_EYE_CORNERS)
     height = np.linalg.norm(points[_CHIN, :2] - points[list(BROWS), :2].mean(0))
     side = 0.5 * (height / FACE_HEIGHT + np.linalg.norm(end - start) / EYE_DISTANCE)
+    side = float(np.clip(min(photo_size), SMALLEST_SHARE * side, side))
     box_centre = (points[:, :2].min(0) + points[:, :2].max(0)) / 2
     centre = box_centre + (0.5 - np.array(FACE_CENTRE)) * side
-    return square_crop(centre, float(side), FRAME_SIZE_PX)
+    inside = _nearest_inside(centre, side, np.array(photo_size[::-1], np.float64))
+    limit = LARGEST_SHIFT * side
+    return square_crop(centre + np.clip(inside - centre, -limit, limit), side, FRAME_SIZE_PX)
+
+
+def _nearest_inside(
+    centre: NDArray[np.float64], side: float, size: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Centre of the window nearest to `centre` that lies in a photo of `size` (width, height)."""
+    low, high = side / 2 - 0.5, size - side / 2 - 0.5
+    middle = (size - 1) / 2
+    return np.where(low < high, np.clip(centre, low, np.maximum(low, high)), middle)

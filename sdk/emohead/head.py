@@ -211,7 +211,7 @@ class TalkingHead:
             features=features,
             renderer=self._runners[RENDERER.name],
             full_frame=full_frame,
-            notes=(*face.notes, *felt.notes),
+            notes=(*face.notes, *(felt.notes or _notes_on_speech(moved))),
             timings=timings,
         )
 
@@ -241,6 +241,10 @@ def _voice(speech: Given) -> Audio:
     if isinstance(speech, tuple):
         return audio_from_array(*speech)
     return read_audio(speech)
+
+
+def _notes_on_speech(moved: NDArray[np.float32]) -> tuple[str, ...]:
+    return () if moved.any() else ("no voice was heard: the mouth rests",)
 
 
 def _head_motion(voice: Audio, emotion: Emotion, seed: int) -> Motion:

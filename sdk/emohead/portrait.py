@@ -242,7 +242,7 @@ def _assemble(
             f"expected a face of at least {MIN_FACE_PX} px, got one of {size:.0f} px; "
             "give a larger photo or a closer crop"
         )
-    crop = render_crop(points)
+    crop = render_crop(points, (photo.shape[0], photo.shape[1]))
     placed = crop.to_crop(points)
     canonical, pose = canonicalise(placed)
     return Portrait(

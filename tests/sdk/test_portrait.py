@@ -185,10 +185,32 @@ def test_canonical_shape_and_pose_give_the_landmarks_back() -> None:
     )
 
 
+def window_of(crop: Crop) -> tuple[Any, Any]:
+    """Upper left and lower right corner of a crop, photo px."""
+    corners = np.array([[-0.5, -0.5, 0], [crop.size_px - 0.5] * 2 + [0]])
+    return tuple(crop.to_photo(corners)[:, :2] + 0.5)
+
+
+def test_the_render_crop_stays_inside_the_photo() -> None:
+    points = face_points(centre=(90, 110), eyes_px=60)
+    low, high = window_of(render_crop(points, (320, 300)))
+    assert (low >= -1e-9).all()
+    assert (high <= np.array([300, 320]) + 1e-9).all()
+
+
+def test_the_render_crop_of_a_photo_full_of_face_shrinks_to_it() -> None:
+    wide = render_crop(face_points(eyes_px=60), (2000, 2000))
+    points = face_points(centre=(80, 75), eyes_px=60)
+    low, high = window_of(render_crop(points, (160, 160)))
+    np.testing.assert_allclose([low, high], [[0, 0], [160, 160]], atol=1e-6)
+    tiny = render_crop(points, (50, 50))
+    assert tiny.scale == pytest.approx(wide.scale / 0.72)
+
+
 def test_paste_back_of_the_crop_itself_leaves_the_photo_alone() -> None:
     rng = np.random.default_rng(0)
     photo = np.kron(rng.integers(0, 255, (32, 30, 3)), np.ones((10, 10, 1))).astype(np.uint8)
-    crop = render_crop(face_points())
+    crop = render_crop(face_points(), photo.shape[:2])
     pasted = paste_back(photo, crop.cut(photo, reflect=True), crop)
     assert np.abs(pasted.astype(int) - photo).mean() < 3
     assert pasted.shape == photo.shape
