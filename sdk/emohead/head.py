@@ -211,7 +211,7 @@ class TalkingHead:
             features=features,
             renderer=self._runners[RENDERER.name],
             full_frame=full_frame,
-            notes=(*face.notes, *(felt.notes or _notes_on_speech(moved))),
+            notes=(*face.notes, *felt.notes, *_notes_on_lips(moved, emotion is None)),
             timings=timings,
         )
 
@@ -243,8 +243,9 @@ def _voice(speech: Given) -> Audio:
     return read_audio(speech)
 
 
-def _notes_on_speech(moved: NDArray[np.float32]) -> tuple[str, ...]:
-    return () if moved.any() else ("no voice was heard: the mouth rests",)
+def _notes_on_lips(moved: NDArray[np.float32], told: bool) -> tuple[str, ...]:
+    """Say that the mouth rests, unless reading the emotion has told so."""
+    return () if told or moved.any() else ("no voice was heard: the mouth rests",)
 
 
 def _head_motion(voice: Audio, emotion: Emotion, seed: int) -> Motion:

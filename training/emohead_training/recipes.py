@@ -91,6 +91,7 @@ def default_renderer_local() -> RendererConfig:
         phase="local",
         budget=Budget(steps=20_000, minutes=37),
         learning_rate=7e-4,
+        critic_learning_rate=7e-4,
         critics_from_step=900,
     )
 
@@ -116,16 +117,16 @@ def default_emotion_encoder() -> EmotionConfig:
 def default_renderer_global() -> RendererConfig:
     """The shipped renderer: 47 minutes on one core, three frames a sample.
 
-    The first half of the shipped run had steps of 4e-4, critics included, and adversarial weight
-    0.02; the critics were too weak, so the second half went on with what stands here.
+    The first half of the shipped run had steps of 4e-4 and perceptual weight 1, the second half
+    what stands here.
     """
     return RendererConfig(
         phase="global",
         budget=Budget(steps=20_000, minutes=47),
         batch=2,
         run_length=3,
-        learning_rate=2.5e-4,
-        critic_learning_rate=1.2e-3,
-        adversarial=0.05,
+        learning_rate=1.5e-4,
+        critic_learning_rate=4e-4,
+        perceptual=1.5,
         critics_from_step=100,
     )
