@@ -63,13 +63,13 @@ def test_networks_keep_their_spec_and_size(module: Any, spec: StageSpec, limit: 
 
 
 def test_landmarker_overfits_one_batch() -> None:
-    batch = draw_batch(drawn_frames(), 4, np.random.default_rng(1), negatives=0.3)
+    batch = draw_batch(drawn_frames(), 3, np.random.default_rng(1), negatives=0.3)
     image = torch.from_numpy(batch.image).permute(0, 3, 1, 2).float() / 255
     truth, face = torch.from_numpy(batch.landmarks), torch.from_numpy(batch.face)
     network = FaceLandmarks(width=16)
     optimizer = torch.optim.Adam(network.parameters(), 5e-3)
     errors = []
-    for _ in range(30):
+    for _ in range(25):
         loss, figures = landmark_loss(*network.points_and_logit(image), truth, face)
         optimizer.zero_grad()
         loss.backward()
@@ -85,12 +85,14 @@ def test_detector_overfits_one_batch() -> None:
     truth = torch.from_numpy(batch.boxes)
     network = FaceDetector(width=24)
     optimizer = torch.optim.Adam(network.parameters(), 5e-3)
+    losses = []
     for _ in range(30):
-        loss, figures = detector_loss(*network.boxes_and_logits(image), truth, network.cells[0])
+        loss, _ = detector_loss(*network.boxes_and_logits(image), truth, network.cells[0])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert figures["overlap"] > 0.6
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.35 * losses[0]
 
 
 def test_mirror_is_an_involution_and_renames_the_eyes() -> None:
