@@ -8,13 +8,13 @@ import numpy as np
 import onnx
 import pytest
 
-from emohead.contract import Dim, StageSpec, TensorSpec, fixed
+from emohead.contract import Dim, StageSpec, TensorSpec, fixed, sample_inputs
 from emohead.errors import ContractError, ParityError
 from emohead.metadata import graph_metadata
-from emohead.runner import OrtRunner
-from emohead.stages import STAGES
+from emohead.runner import OrtRunner, check_feed
+from emohead.stages import RENDERER, STAGES
 from emohead_export.graph import check_graph, export_graph
-from emohead_export.parity import check_parity, relative_error
+from emohead_export.parity import check_parity, natural_inputs, relative_error
 from emohead_export.tiny import tiny_graph
 
 torch = pytest.importorskip("torch")
@@ -127,3 +127,12 @@ def test_toy_graphs_pass_the_check_of_real_ones(spec: StageSpec) -> None:
 def test_error_is_relative_to_the_largest_value() -> None:
     assert relative_error(np.array([100.0, 0.0]), np.array([101.0, 0.0])) == pytest.approx(0.01)
     assert relative_error(np.zeros(2), np.array([1e-6, 0])) == pytest.approx(1e-3)
+
+
+def test_parity_is_judged_on_smooth_images() -> None:
+    smooth, raw = natural_inputs(RENDERER, "min", seed=1), sample_inputs(RENDERER, "min", seed=1)
+    check_feed(RENDERER, smooth)
+    points, image = RENDERER.input_names[:2]
+    assert np.array_equal(smooth[points], raw[points])
+    assert np.abs(np.diff(smooth[image])).max() < 0.3 * np.abs(np.diff(raw[image])).max()
+    assert np.ptp(smooth[image]) > 0.8

@@ -7,6 +7,7 @@ Called by ``emohead-train evaluate``. Not here: how a report is shown (``report.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -231,7 +232,8 @@ _HEADLINES: Final[dict[str, tuple[str, ...]]] = {
 def _context(subject: _Subject, seconds: dict[str, float]) -> dict[str, Any]:
     machine = examine_machine()
     manifest = subject.bundle.manifest
-    text = manifest.model_dump_json().encode()
+    graphs = {stage: entry.sha256 for stage, entry in manifest.stages.items()}
+    text = json.dumps(graphs, sort_keys=True).encode()
     return {
         "machine": f"{machine.cpu}, {machine.cores} cores",
         "backend": f"{subject.backend.name}, onnxruntime {subject.backend.version}",
@@ -239,7 +241,7 @@ def _context(subject: _Subject, seconds: dict[str, float]) -> dict[str, Any]:
             "name": manifest.name,
             "created": manifest.created,
             "sha256": hashlib.sha256(text).hexdigest(),
-            "graphs": {stage: e.sha256 for stage, e in manifest.stages.items()},
+            "graphs": graphs,
         },
         "critics": subject.judges.names,
         "split": "test people of the corpus",

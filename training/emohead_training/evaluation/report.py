@@ -150,7 +150,7 @@ def write_markdown(report: Report, path: Path) -> None:
         "Made by `emohead-train evaluate --data ../shared/data --json quality.json --markdown"
         f" docs/quality.md` on {context['measured']}; do not edit.",
         "",
-        f"Bundle `{bundle['name']}`, sha256 of its manifest `{bundle['sha256'][:16]}`. "
+        f"Bundle `{bundle['name']}`, sha256 of its graphs' hashes `{bundle['sha256'][:16]}`. "
         f"{context['machine']}; {context['backend']}.",
         "",
         table(report),

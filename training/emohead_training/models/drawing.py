@@ -94,13 +94,13 @@ class Drawing(nn.Module):
         (B, channels, P) Tensor
             The drawing, in (0, 1].
         """
-        centre = points_BK2.mean(1, keepdim=True)
-        a = points_BK2[:, self.first] - centre
-        e = points_BK2[:, self.last] - centre - a
-        p = grid_BP2 - centre
-        length2 = ((e * e).sum(-1) + 1e-6)[:, None]
-        along = p @ e.transpose(1, 2) - (a * e).sum(-1)[:, None]
-        t = (along / length2).clamp(0.0, 1.0)
-        distance2 = squared_distances(p, a) - t * (2.0 * along - t * length2)
+        # Differences first: expanding the squares cancels to a few digits away from the origin.
+        a = points_BK2[:, self.first]
+        e = points_BK2[:, self.last] - a
+        ex, ey = e[:, None, :, 0], e[:, None, :, 1]
+        dx = grid_BP2[:, :, None, 0] - a[:, None, :, 0]
+        dy = grid_BP2[:, :, None, 1] - a[:, None, :, 1]
+        t = ((dx * ex + dy * ey) / (ex * ex + ey * ey + 1e-6)).clamp(0.0, 1.0)
+        distance2 = (dx - t * ex).square() + (dy - t * ey).square()
         nearest = [part.amin(-1) for part in distance2.split(self.counts, -1)]
         return torch.exp(-self.sharpness * torch.stack(nearest, 1))
