@@ -39,7 +39,7 @@ def _saturate(image: Image, rng: Generator) -> Image:
     amount = 0.0 if rng.random() < 0.35 else rng.uniform(0.1, 1.8)
     mixed = cv2.addWeighted(image, amount, grey, 1 - amount, 0)
     if rng.random() < 0.3:
-        mixed = cv2.multiply(mixed, (*rng.uniform(0.75, 1.1, 3), 1.0))
+        return np.asarray(np.clip(mixed * rng.uniform(0.75, 1.1, 3), 0, 255), np.uint8)
     return np.asarray(mixed, np.uint8)
 
 
@@ -47,7 +47,7 @@ def _side_light(image: Image, rng: Generator) -> Image:
     """Multiply by a smooth random field."""
     low = np.exp(rng.normal(0, 0.45, (3, 3))).astype(np.float32)
     field = cv2.resize(low, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    return np.clip(image * np.clip(field, 0.15, 2.5)[..., None], 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(image * np.clip(field, 0.15, 2.5)[..., None], 0, 255), np.uint8)
 
 
 def degrade(image: Image, rng: Generator) -> Image:

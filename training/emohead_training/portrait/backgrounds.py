@@ -46,7 +46,7 @@ _FACELESS = (
 def still_pictures() -> tuple[Image, ...]:
     """Photographs shipped inside scikit-image and scikit-learn, RGB."""
     import skimage
-    import sklearn
+    import sklearn  # type: ignore[import-untyped]
 
     folder = Path(skimage.__file__).parent / "data"
     extra = Path(sklearn.__file__).parent / "datasets" / "images"
@@ -65,10 +65,8 @@ def texture(side: int, rng: Generator) -> Image:
         return _shapes(side, rng)
     if kind == 2:
         return _clouds(side, rng, 3)
-    field = _clouds(side, rng, 1)[..., :1] / np.float32(255)
-    if kind == 3:
-        field = _stripes(side, rng)
-    return (first + (second - first) * field).astype(np.uint8)
+    field = _stripes(side, rng) if kind == 3 else np.float32(_clouds(side, rng, 1)) / 255
+    return np.asarray(first + (second - first) * field, np.uint8)
 
 
 def _clouds(side: int, rng: Generator, channels: int) -> Image:

@@ -5,7 +5,7 @@ Not here: the loop (``emohead_training.loop``), the scenes (``scenes.py``), the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from emohead.detector import faces_from_cells
 from emohead.stages import FACE_DETECTOR
+from emohead_training.corpus import Split
 from emohead_training.loop import Budget, RunConfig, fit
 from emohead_training.models.face_detector import FaceDetector
 from emohead_training.portrait.detector_loss import detector_loss, overlap
@@ -26,6 +27,7 @@ from emohead_training.portrait.scenes import SceneBatch, draw_scenes, with_mirro
 
 __all__ = ["DetectorRecipe", "DetectorTask", "train"]
 
+_SPLITS: tuple[Split, ...] = ("train", "val")
 _VALIDATION_SCENES = 64
 _EMA_DECAY = 0.995
 _HIT_OVERLAP = 0.5
@@ -67,8 +69,8 @@ class DetectorTask:
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), recipe.rate, weight_decay=0.01
         )
-        self.modules = {FACE_DETECTOR.name: self.network}
-        self.optimizers = {FACE_DETECTOR.name: self.optimizer}
+        self.modules: Mapping[str, nn.Module] = {FACE_DETECTOR.name: self.network}
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {FACE_DETECTOR.name: self.optimizer}
         self.scenes = draw_scenes(val, _VALIDATION_SCENES, np.random.default_rng(0), plain=True)
 
     def batches(self, seed: int) -> Iterator[SceneBatch]:
@@ -134,7 +136,7 @@ def train(run: RunConfig, recipe: DetectorRecipe | None = None) -> None:
     chosen = recipe or _named(run.recipe)
     cv2.setNumThreads(1)
     cache = run.out / "cache"
-    frames = {s: load_frames(run.data, cache, s) for s in ("train", "val")}  # type: ignore[arg-type]
+    frames = {s: load_frames(run.data, cache, s) for s in _SPLITS}
     steps = run.budget(chosen.budget).steps
     torch.manual_seed(run.seed)
     task = DetectorTask(chosen, steps, frames["train"], frames["val"])

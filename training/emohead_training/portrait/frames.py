@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emohead.images import read_image
 from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, read_video_index
 from emohead_training.portrait.teachers import Teacher
 
@@ -148,7 +149,7 @@ def _portrait_samples(data: Path) -> list[_Sample]:
     for path in sorted((data / "portraits").iterdir()):
         if path.stem in HELD_OUT_PORTRAITS:
             continue
-        picture = _square(cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB))
+        picture = _square(read_image(path))
         label = teacher.label(picture)
         if label is None or label.presence < _MIN_PRESENCE:
             log.info("no teacher label for %s", path.name)

@@ -7,6 +7,7 @@ Not here: light and noise (``augment.py``); the framing, which is the runtime's 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,7 +55,7 @@ def plain_crop(image: Image, landmarks: NDArray[np.floating]) -> tuple[Image, ND
 
 def _shares(points_px: NDArray[np.floating]) -> NDArray[np.float32]:
     """Crop px to share of the side; the first pixel's centre is half a pixel in."""
-    shares = np.asarray(points_px, np.float32) / SIZE
+    shares = np.asarray(points_px / SIZE, np.float32)
     shares[..., :2] += 0.5 / SIZE
     return shares
 
@@ -139,7 +140,10 @@ def _warp(
     source = (grid + bend).astype(np.float32)
     border = int(rng.choice(_BORDERS, p=(0.5, 0.3, 0.2)))
     fill = tuple(float(v) for v in rng.uniform(0, 255, 3))
-    cut = cv2.remap(image, source, None, cv2.INTER_LINEAR, borderMode=border, borderValue=fill)
+    linear = cv2.INTER_LINEAR
+    cut = cv2.remap(  # type: ignore[call-overload]
+        image, source, None, linear, borderMode=border, borderValue=fill
+    )
     points = np.asarray(landmarks, np.float64)
     for _ in range(4 if amplitude else 0):
         # The warp maps crop to photo; landmarks need its inverse, by fixed point.
@@ -149,15 +153,12 @@ def _warp(
     return np.asarray(cut, np.uint8), _shares(crop.to_crop(points))
 
 
-def _sample(field: NDArray[np.floating], xy: NDArray[np.floating]) -> NDArray[np.float32]:
+def _sample(field: Any, xy: NDArray[np.floating]) -> NDArray[np.float32]:
     """Bilinear values (K, 2) of a field at crop positions."""
     where = np.asarray(xy, np.float32)[None]
-    values = cv2.remap(
-        np.asarray(field, np.float32),
-        where,
-        None,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
+    edge = cv2.BORDER_REPLICATE
+    values = cv2.remap(  # type: ignore[call-overload]
+        field, where, None, cv2.INTER_LINEAR, borderMode=edge
     )
     return np.asarray(values[0], np.float32)
 

@@ -68,7 +68,9 @@ def point_error(found: Tensor, truth: Tensor, dims: int = 2) -> Tensor:
     """Mean distance over the outer eye corners' distance in space, (B,) from two (B, 68, 3)."""
     start, end = OUTER_EYE_CORNERS
     unit = (truth[:, end] - truth[:, start]).norm(dim=-1).clamp_min(1e-6)
-    return (found - truth)[..., :dims].norm(dim=-1).mean(-1) / unit
+    distance: Tensor = (found - truth)[..., :dims].norm(dim=-1).mean(-1)
+    share: Tensor = distance / unit
+    return share
 
 
 def quality(found: Tensor, truth: Tensor, face: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ Not here: the loop (``emohead_training.loop``), the data (``landmark_data.py``),
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from lightning.fabric import Fabric
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from emohead.stages import FACE_LANDMARKS
+from emohead_training.corpus import Split
 from emohead_training.loop import Budget, RunConfig, fit
 from emohead_training.models.face_landmarks import FaceLandmarks
 from emohead_training.portrait.frames import FaceFrames, load_frames
@@ -25,6 +26,7 @@ from emohead_training.portrait.landmark_loss import landmark_loss, point_error
 
 __all__ = ["LandmarkRecipe", "LandmarkTask", "cosine_rate", "train"]
 
+_SPLITS: tuple[Split, ...] = ("train", "val")
 _VALIDATION_FRAMES = 120
 
 
@@ -80,8 +82,8 @@ class LandmarkTask:
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), recipe.rate, weight_decay=0.01
         )
-        self.modules = {FACE_LANDMARKS.name: self.network}
-        self.optimizers = {FACE_LANDMARKS.name: self.optimizer}
+        self.modules: Mapping[str, nn.Module] = {FACE_LANDMARKS.name: self.network}
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {FACE_LANDMARKS.name: self.optimizer}
         every = np.linspace(
             0, len(val.images) - 1, min(len(val.images), _VALIDATION_FRAMES)
         ).astype(int)
@@ -138,7 +140,7 @@ def train(run: RunConfig, recipe: LandmarkRecipe | None = None) -> None:
     chosen = recipe or _named(run.recipe)
     cv2.setNumThreads(1)
     cache = run.out / "cache"
-    frames = {s: load_frames(run.data, cache, s) for s in ("train", "val")}  # type: ignore[arg-type]
+    frames = {s: load_frames(run.data, cache, s) for s in _SPLITS}
     steps = run.budget(chosen.budget).steps
     torch.manual_seed(run.seed)
     fit(LandmarkTask(chosen, steps, frames["train"], frames["val"]), run, chosen.budget)

@@ -140,7 +140,8 @@ def _box(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _visible(box: NDArray[np.float64]) -> float:
     inside = np.clip(box, 0, SIZE)
-    return float(np.prod(inside[2:] - inside[:2]) / max(np.prod(box[2:] - box[:2]), 1e-6))
+    area = max(float(np.prod(box[2:] - box[:2])), 1e-6)
+    return float(np.prod(inside[2:] - inside[:2])) / area
 
 
 def _filled(frames: FaceFrames, rng: Generator) -> _Canvas:
@@ -168,7 +169,7 @@ def _feathered(mask: Mask, rng: Generator) -> Mask:
     sigma = rng.uniform(0.5, 14)
     padded = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     distance = cv2.distanceTransform((padded > 0.5).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    return np.clip(distance / (2 * sigma), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(distance / (2 * sigma), 0, 1), np.float32)
 
 
 def _blend(scene: Image, image: Image, alpha: Mask, crop: Crop) -> Image:

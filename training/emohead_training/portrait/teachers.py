@@ -132,7 +132,7 @@ class Teacher:
         """Mesh points in the picture [px] and presence, from a crop turned by `angle`."""
         scale = _MESH_PX / side
         matrix = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), angle, scale)
-        matrix[:, 2] += _MESH_PX / 2 - np.asarray(centre)
+        matrix[:, 2] = matrix[:, 2] + (_MESH_PX / 2 - np.asarray(centre, np.float64))
         crop = cv2.warpAffine(
             picture, matrix, (_MESH_PX, _MESH_PX), borderMode=cv2.BORDER_REPLICATE
         )
