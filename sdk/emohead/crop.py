@@ -161,8 +161,8 @@ def render_crop(landmarks: NDArray[np.floating], photo_size: tuple[int, int]) ->
     points = np.asarray(landmarks, np.float64)
     start, end = (points[i] for i in OUTER_EYE_CORNERS)
     height = np.linalg.norm(points[_CHIN, :2] - points[list(BROWS), :2].mean(0))
-    side = 0.5 * (height / FACE_HEIGHT + np.linalg.norm(end - start) / EYE_DISTANCE)
-    side = float(np.clip(min(photo_size), SMALLEST_SHARE * side, side))
+    usual = 0.5 * (height / FACE_HEIGHT + np.linalg.norm(end - start) / EYE_DISTANCE)
+    side = float(np.clip(min(photo_size), SMALLEST_SHARE * usual, usual))
     box_centre = (points[:, :2].min(0) + points[:, :2].max(0)) / 2
     centre = box_centre + (0.5 - np.array(FACE_CENTRE)) * side
     inside = _nearest_inside(centre, side, np.array(photo_size[::-1], np.float64))
