@@ -116,7 +116,8 @@ def test_inspect_of_a_missing_bundle_is_one_sentence(tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_with_its_code_and_no_file(tmp_path, number, code):
     script = f"""
-import os, sys, numpy as np
+import os, signal, sys, numpy as np
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 from emohead.cli import app, main
 from emohead.cli.reporting import ends_cleanly
 from emohead.video import VideoWriter

@@ -75,7 +75,7 @@ def test_files_hold_the_numbers(report: Report, tmp_path: Path) -> None:
 
 
 def test_unknown_part_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="among edges, .*got 'teeth'"):
+    with pytest.raises(InputError, match="among geometry, .*got 'teeth'"):
         EvaluationConfig(data=tmp_path, parts=("teeth",))
 
 

@@ -206,9 +206,9 @@ def _stylisation(subject: _Subject) -> Mapping[str, Any]:
 
 
 PARTS: Final[dict[str, Callable[[_Subject], Mapping[str, Any]]]] = {
-    "edges": _edges,
-    "landmarks": _landmarks,
-    "emotion": _emotion,
+    "geometry": _edges,
+    "portrait": _landmarks,
+    "voice": _emotion,
     "lips": _lips,
     "stylisation": _stylisation,
     "rendering": _rendering,
@@ -217,9 +217,9 @@ PARTS: Final[dict[str, Callable[[_Subject], Mapping[str, Any]]]] = {
 
 _RENDERED: Final = ("frame_error", "mouth_box_error", "mouth_lpips", "csim", "mouth_sharpness")
 _HEADLINES: Final[dict[str, tuple[str, ...]]] = {
-    "edges": ("edge_round_trip",),
-    "landmarks": ("landmarker_error",),
-    "emotion": ("emotion_accuracy_ravdess", "emotion_accuracy_cremad"),
+    "geometry": ("edge_round_trip",),
+    "portrait": ("landmarker_error",),
+    "voice": ("emotion_accuracy_ravdess", "emotion_accuracy_cremad"),
     "lips": ("mouth_landmark_ratio", "mean_mouth_ratio", "opening_correlation"),
     "stylisation": ("neutral_change", "styled_accuracy", "unstyled_accuracy", "monotone_share"),
     "rendering": (
