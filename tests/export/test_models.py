@@ -10,7 +10,7 @@ from emohead.contract import StageSpec
 from emohead.errors import BundleError
 from emohead.metadata import graph_metadata
 from emohead.runner import OrtRunner
-from emohead.stages import EMOTION_ENCODER, SPEAKER_ENCODER, STAGES
+from emohead.stages import EMOTION_ENCODER, RENDERER, SPEAKER_ENCODER, STAGES
 from emohead_export.cost import count_macs
 from emohead_export.graph import export_graph
 from emohead_export.packing import export_bundle
@@ -35,6 +35,10 @@ def test_cost_of_a_product_is_its_size() -> None:
 
     frames, bands = (d.opt for d in SPEAKER_ENCODER.inputs[0].dims[1:])
     assert count_macs(SPEAKER_ENCODER, Product()) == frames * frames * bands
+
+
+def test_a_frame_stays_near_one_gmac() -> None:
+    assert count_macs(RENDERER, build_module(RENDERER)) < 1.05e9
 
 
 def test_checkpoint_becomes_a_bundle(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ torch = pytest.importorskip("torch")
 from emohead.contract import sample_inputs, shape_of  # noqa: E402
 from emohead.stages import PORTRAIT_ENCODER, RENDERER  # noqa: E402
 from emohead_training.loop import Budget  # noqa: E402
-from emohead_training.models.blocks import count_macs  # noqa: E402
 from emohead_training.models.components import PARTS, PatchBox  # noqa: E402
 from emohead_training.models.drawing import Drawing, pixel_grid, unit_from_px  # noqa: E402
 from emohead_training.models.identity import IdentityNet  # noqa: E402
@@ -32,10 +31,6 @@ def test_outputs_have_the_shapes_of_the_spec(module, spec):
     with torch.no_grad():
         outputs = module().eval()(*_inputs(spec))
     assert [tuple(o.shape) for o in outputs] == [shape_of(t) for t in spec.outputs]
-
-
-def test_renderer_costs_at_most_one_gmac():
-    assert count_macs(Renderer(), *_inputs(RENDERER)) < 1e9
 
 
 def _face():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ConvBlock", "ConvGRUCell", "Modulated", "count_macs", "upsample"]
+__all__ = ["ConvBlock", "ConvGRUCell", "Modulated", "upsample"]
 
 SLOPE = 0.1
 
@@ -66,22 +66,3 @@ class ConvGRUCell(nn.Module):
 def upsample(x_BCHW: Tensor) -> Tensor:
     """Double the height and width by repetition."""
     return F.interpolate(x_BCHW, scale_factor=2.0, mode="nearest")
-
-
-def count_macs(module: nn.Module, *inputs: Tensor) -> int:
-    """Multiply-accumulate operations of every convolution and linear layer in one call."""
-    total = 0
-
-    def add(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        weight = layer.weight
-        assert isinstance(weight, Tensor)
-        total += output.numel() * weight[0].numel()
-
-    layers = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    hooks = [layer.register_forward_hook(add) for layer in layers]
-    with torch.no_grad():
-        module(*inputs)
-    for hook in hooks:
-        hook.remove()
-    return total
