@@ -115,14 +115,14 @@ def default_emotion_encoder() -> EmotionConfig:
 
 
 def default_renderer_global() -> RendererConfig:
-    """The shipped renderer: 47 minutes on one core, three frames a sample.
+    """The shipped renderer: an hour on one core, three frames a sample.
 
-    The first half of the shipped run had steps of 4e-4 and perceptual weight 1, the second half
-    what stands here.
+    The shipped run's first 24 minutes had steps of 4e-4 and perceptual weight 1, the rest what
+    stands here; the last ten ran on two cores, after component layers had learnt to be smoothed.
     """
     return RendererConfig(
         phase="global",
-        budget=Budget(steps=20_000, minutes=47),
+        budget=Budget(steps=20_000, minutes=57),
         batch=2,
         run_length=3,
         learning_rate=1.5e-4,

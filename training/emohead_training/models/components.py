@@ -191,7 +191,13 @@ class ComponentNet(nn.Module):
         middle = self.up2(torch.cat((upsample(deep), middle), 1))
         fine = self.up1(torch.cat((upsample(middle), fine), 1))
         layer = self.head(fine)
-        return F.pixel_shuffle(layer, self.fold) if self.fold > 1 else layer
+        return _without_checkerboard(F.pixel_shuffle(layer, self.fold)) if self.fold > 1 else layer
+
+
+def _without_checkerboard(x_BCHW: Tensor) -> Tensor:
+    """Binomial smoothing (1, 2, 1): removes the alternating pattern that unfolding can leave."""
+    wider = F.pad(x_BCHW, (1, 1, 1, 1), mode="replicate")
+    return F.avg_pool2d(F.avg_pool2d(wider, 2, 1), 2, 1)
 
 
 def drawing_of(part: Part) -> Drawing:
