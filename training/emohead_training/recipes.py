@@ -118,7 +118,7 @@ def default_renderer_global() -> RendererConfig:
     """The shipped renderer: an hour on one core, three frames a sample.
 
     The shipped run's first 24 minutes had steps of 4e-4 and perceptual weight 1, the rest what
-    stands here; the last ten ran on two cores, after component layers had learnt to be smoothed.
+    stands here; the last ten ran on two cores, with component layers smoothed for the first time.
     """
     return RendererConfig(
         phase="global",
