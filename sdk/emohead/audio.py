@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,13 +68,14 @@ class Audio:
         return num_frames_of(len(self.samples), fps)
 
 
-def read_audio(path: str | Path) -> Audio:
+def read_audio(path: str | Path | BinaryIO) -> Audio:
     """Read the sound of an audio or video file.
 
     Parameters
     ----------
-    path : str or Path
-        Any container and codec that FFmpeg decodes, any rate, any number of channels.
+    path : str, Path or binary file
+        Any container and codec that FFmpeg decodes, any rate, any number of channels; a file that
+        is open for reading must be seekable.
 
     Returns
     -------
@@ -87,6 +88,8 @@ def read_audio(path: str | Path) -> Audio:
         If the file is missing, unreadable, without sound, empty, longer than two hours, or holds
         samples that are not finite.
     """
+    if not isinstance(path, str | Path):
+        return _finish(_decoded(path), f"the speech file {_name(path)}")
     path = Path(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
@@ -132,12 +135,18 @@ def _as_float(array: NDArray[Any]) -> Samples:
     return ((array.astype(np.float64) - middle) / (info.max + 1 - middle)).astype(np.float32)
 
 
-def _decoded(path: Path) -> Iterator[tuple[Samples, int]]:
+def _name(source: Path | BinaryIO) -> str:
+    """How messages call a source."""
+    return str(source) if isinstance(source, Path) else str(getattr(source, "name", "in memory"))
+
+
+def _decoded(source: Path | BinaryIO) -> Iterator[tuple[Samples, int]]:
     """Mono blocks of the file's best audio stream, each with its rate."""
     import av
 
+    path = _name(source)
     try:
-        with av.open(str(path)) as container:
+        with av.open(path if isinstance(source, Path) else source) as container:
             yield from _blocks(container, path)
     except (av.FFmpegError, ValueError, OSError) as err:
         if isinstance(err, InputError):
@@ -148,7 +157,7 @@ def _decoded(path: Path) -> Iterator[tuple[Samples, int]]:
         ) from err
 
 
-def _blocks(container: InputContainer, path: Path) -> Iterator[tuple[Samples, int]]:
+def _blocks(container: InputContainer, path: str) -> Iterator[tuple[Samples, int]]:
     import av
 
     if not container.streams.audio:

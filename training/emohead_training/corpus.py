@@ -1,7 +1,7 @@
 """Reading the training corpora: the indices, decoded frames and landmark labels.
 
-A corpus root holds ``video.csv``, ``audio.csv`` and the files that they name.
-Not here: augmentation and features, which belong to the stage that needs them.
+A corpus root holds ``video.csv``, ``audio.csv`` and the files that they name, loose ones or
+members of shards (``media.py``). Not here: augmentation and features, which belong to their stage.
 """
 
 from __future__ import annotations
@@ -9,23 +9,33 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emohead.audio import read_audio
 from emohead.errors import InputError
+from emohead_training.media import has_media, open_media
 
 __all__ = [
+    "SHARDS_FOLDER",
     "Labels",
+    "Spelling",
+    "Split",
     "VideoClip",
     "VoiceClip",
     "read_frames",
     "read_labels",
+    "read_sound",
+    "read_spelling",
     "read_video_index",
     "read_voice_index",
 ]
+
+SHARDS_FOLDER: Final = "shards"
+"""Folder of the corpus root whose members the indices name from the root on."""
 
 Split = Literal["train", "val", "test"]
 
@@ -35,7 +45,7 @@ class VideoClip:
     """One talking-face clip."""
 
     path: Path
-    """The mp4."""
+    """The mp4, or where it lies in a shard: ``shard.tar/key.mp4``."""
     source: str
     """Collection that it comes from."""
     identity: str
@@ -59,15 +69,15 @@ class VoiceClip:
     """One acted sentence."""
 
     path: Path
-    """The sound file."""
+    """The sound file, or where it lies in a shard."""
     dataset: str
-    """``ravdess`` or ``crema-d``."""
+    """``ravdess``, ``crema-d``, or the name of another corpus."""
     speaker: str
     """Speaker within the data set."""
     split: Split
     """Side of the split by person."""
     emotion: str
-    """Acted emotion as the data set names it."""
+    """Acted emotion, one of ``EMOTIONS``, or empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +92,20 @@ class Labels:
     """(N,) whether the frame shows a face that was found."""
     fps: float
     """Frames a second."""
+    outline: NDArray[np.float32] | None
+    """(N, 11, 3) along the hairline in crop pixels; None where nobody measured it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spelling:
+    """Which sounds of speech a recording holds, and when."""
+
+    phonemes: NDArray[np.int64]
+    """(P,) indices into ``PHONEMES``."""
+    starts_s: NDArray[np.float32]
+    """(P,) ascending start times in seconds."""
+    text: str
+    """What is said."""
 
 
 def _rows(index: Path) -> list[dict[str, str]]:
@@ -100,11 +124,38 @@ def _number(text: str) -> float | None:
         return None
 
 
-def read_video_index(root: Path, split: Split | None = None) -> list[VideoClip]:
-    """Clips of ``video.csv``, of one side of the split or all."""
+def _placed(root: Path, folder: str, file: str) -> Path:
+    """Path of a row's file: below `folder`, or below the root for members of shards."""
+    sharded = PurePosixPath(file).parts[0] == SHARDS_FOLDER
+    return root / file if sharded else root / folder / file
+
+
+def read_video_index(
+    root: Path, split: Split | None = None, *, may_be_empty: bool = False
+) -> list[VideoClip]:
+    """Clips of ``video.csv``.
+
+    Parameters
+    ----------
+    root : Path
+        Corpus root.
+    split : {"train", "val", "test"}, optional
+        One side of the split; None takes all.
+    may_be_empty : bool
+        Whether the caller can do without any.
+
+    Returns
+    -------
+    list of VideoClip
+
+    Raises
+    ------
+    InputError
+        No index, or no such clip where one is needed.
+    """
     clips = [
         VideoClip(
-            path=root / "video" / row["file"],
+            path=_placed(root, "video", row["file"]),
             source=row["source"],
             identity=row["identity"],
             split=row["split"],  # type: ignore[arg-type]
@@ -116,14 +167,19 @@ def read_video_index(root: Path, split: Split | None = None) -> list[VideoClip]:
         )
         for row in _rows(root / "video.csv")
     ]
-    return [c for c in clips if split in (None, c.split)]
+    chosen = [c for c in clips if split in (None, c.split)]
+    if not chosen and not may_be_empty:
+        raise InputError(_lacks(root / "video.csv", "talking-face clips", split))
+    return chosen
 
 
-def read_voice_index(root: Path, split: Split | None = None) -> list[VoiceClip]:
-    """Clips of ``audio.csv``, of one side of the split or all."""
+def read_voice_index(
+    root: Path, split: Split | None = None, *, may_be_empty: bool = False
+) -> list[VoiceClip]:
+    """Clips of ``audio.csv``; parameters, result and errors as of ``read_video_index``."""
     clips = [
         VoiceClip(
-            path=root / "audio" / row["file"],
+            path=_placed(root, "audio", row["file"]),
             dataset=row["dataset"],
             speaker=f"{row['dataset']}-{row['speaker']}",
             split=row["split"],  # type: ignore[arg-type]
@@ -131,7 +187,18 @@ def read_voice_index(root: Path, split: Split | None = None) -> list[VoiceClip]:
         )
         for row in _rows(root / "audio.csv")
     ]
-    return [c for c in clips if split in (None, c.split)]
+    chosen = [c for c in clips if split in (None, c.split)]
+    if not chosen and not may_be_empty:
+        raise InputError(_lacks(root / "audio.csv", "voices", split))
+    return chosen
+
+
+def _lacks(index: Path, what: str, split: Split | None) -> str:
+    side = "" if split is None else f" of the {split} people"
+    return (
+        f"expected {what}{side} in {index}, found none; prepare a corpus that has them into the "
+        "same folder (emohead-train prepare)"
+    )
 
 
 def read_frames(path: Path, every: int = 1) -> Iterator[NDArray[np.uint8]]:
@@ -140,7 +207,7 @@ def read_frames(path: Path, every: int = 1) -> Iterator[NDArray[np.uint8]]:
     Parameters
     ----------
     path : Path
-        The video file.
+        The video, loose or in a shard.
     every : int
         Yield only each so-manieth frame, beginning with the first.
 
@@ -151,7 +218,7 @@ def read_frames(path: Path, every: int = 1) -> Iterator[NDArray[np.uint8]]:
     """
     import av
 
-    with av.open(str(path)) as container:
+    with open_media(path) as file, av.open(file) as container:
         for i, frame in enumerate(container.decode(video=0)):
             if i % every == 0:
                 yield frame.to_ndarray(format="rgb24")
@@ -159,10 +226,36 @@ def read_frames(path: Path, every: int = 1) -> Iterator[NDArray[np.uint8]]:
 
 def read_labels(video: Path) -> Labels:
     """Landmark labels that lie beside a clip."""
-    with np.load(video.with_suffix(".npz"), allow_pickle=False) as stored:
+    with (
+        open_media(video.with_suffix(".npz")) as file,
+        np.load(file, allow_pickle=False) as stored,
+    ):
+        outline = stored["forehead"].astype(np.float32) if "forehead" in stored else None
         return Labels(
             landmarks=stored["landmarks"].astype(np.float32),
             iris=stored["iris"].astype(np.float32),
             valid=stored["valid"].astype(bool),
             fps=float(stored["fps"]),
+            outline=outline,
+        )
+
+
+def read_sound(path: Path) -> NDArray[np.float32]:
+    """Sound of a clip or a voice, (n,) float32, mono, [-1, 1], 16 kHz; errors of `read_audio`."""
+    with open_media(path) as file:
+        return read_audio(file).samples
+
+
+def read_spelling(path: Path) -> Spelling | None:
+    """Phonemes of a voice where the corpus knows them: those of synthesised speech."""
+    labels = path.with_suffix(".npz")
+    if not has_media(labels):
+        return None
+    with open_media(labels) as file, np.load(file, allow_pickle=False) as stored:
+        if "phonemes" not in stored:
+            return None
+        return Spelling(
+            phonemes=stored["phonemes"].astype(np.int64),
+            starts_s=stored["starts_s"].astype(np.float32),
+            text=str(stored["text"]),
         )

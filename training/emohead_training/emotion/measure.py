@@ -14,12 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emohead.audio import read_audio
 from emohead.emotion import EMOTIONS
 from emohead.emotion_reader import EmotionReader
 from emohead.runner import Runner
 from emohead.stages import EMOTION_ENCODER
-from emohead_training.corpus import VoiceClip, read_voice_index
+from emohead_training.corpus import VoiceClip, read_sound, read_voice_index
 from emohead_training.emotion.calibration import calibration_error
 from emohead_training.emotion.spoken_clips import CLASSES_OF, known_classes
 
@@ -48,6 +47,8 @@ def emotion_accuracy(data_root: Path, runners: Mapping[str, Runner]) -> dict[str
     result: dict[str, Any] = {}
     for dataset, classes in CLASSES_OF.items():
         chosen = [c for c in clips if c.dataset == dataset]
+        if not chosen:
+            continue
         scores = np.stack([_scores(c, runner) for c in chosen])
         labels = np.array([EMOTIONS.index(c.emotion) for c in chosen])
         known = known_classes(dataset)
@@ -67,7 +68,7 @@ def emotion_accuracy(data_root: Path, runners: Mapping[str, Runner]) -> dict[str
 
 def _scores(clip: VoiceClip, runner: Runner) -> NDArray[np.float32]:
     reader = EmotionReader(runner)
-    reader.push(read_audio(clip.path).samples)
+    reader.push(read_sound(clip.path))
     scores = reader.close().scores
     return np.full(len(EMOTIONS), 0.5, np.float32) if scores is None else scores
 

@@ -14,10 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.audio import read_audio
 from emohead.emotion import EMOTIONS
 from emohead.mel import log_mel_128
-from emohead_training.corpus import VoiceClip, read_voice_index
+from emohead_training.corpus import VoiceClip, read_sound, read_voice_index
 
 __all__ = ["CLASSES_OF", "SpokenClips", "read_spoken_clips", "validation_speakers"]
 
@@ -59,7 +58,7 @@ class SpokenClips:
 
 def known_classes(dataset: str) -> NDArray[np.bool_]:
     """(8,) which classes a data set labels."""
-    return np.array([name in CLASSES_OF[dataset] for name in EMOTIONS])
+    return np.array([name in CLASSES_OF.get(dataset, EMOTIONS) for name in EMOTIONS])
 
 
 def validation_speakers(clips: SpokenClips, share: float = VALIDATION_SHARE) -> set[str]:
@@ -97,13 +96,13 @@ def read_spoken_clips(data: Path, cache: Path) -> SpokenClips:
     SpokenClips
     """
     if not cache.is_file():
-        _write(cache, read_voice_index(data, "train"))
+        _write(cache, [v for v in read_voice_index(data, "train") if v.emotion])
     with np.load(cache, allow_pickle=False) as stored:
         return SpokenClips(**{name: stored[name] for name in stored.files})
 
 
 def _write(cache: Path, voices: list[VoiceClip]) -> None:
-    mels = [log_mel_128(read_audio(v.path).samples).T.astype(np.float16) for v in voices]
+    mels = [log_mel_128(read_sound(v.path)).T.astype(np.float16) for v in voices]
     log.info("%d clips, %d frames of log-mel", len(mels), sum(map(len, mels)))
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.savez(

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emohead.geometry.landmarks import BROWS
 from emohead.images import read_image
 from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, read_video_index
 from emohead_training.portrait.teachers import Teacher
@@ -29,6 +30,11 @@ FRAME_PX = 256
 FRAMES_PER_PERSON = {"train": 96, "val": 40, "test": 24}
 HELD_OUT_PORTRAITS = frozenset({"LIA__macron"})
 """Portraits of people who are on the validation or test side of ``video.csv``."""
+TEMPLES, CHIN = (0, 16), 8
+HAIRLINE_SHARE = 0.24
+"""Brows to hairline over chin to brows, as in the labelled clips."""
+HAIRLINE_ANGLES = (0.92 * np.pi, 0.08 * np.pi)
+"""Where the half ellipse begins and ends."""
 _PORTRAIT_WEIGHT = 0.6
 _MIN_PRESENCE = 0.7
 
@@ -118,8 +124,7 @@ def _clip_samples(data: Path, split: Split) -> Iterator[_Sample]:
 
 def _samples_of(clip: VideoClip, person: str, count: int) -> Iterator[_Sample]:
     labels = read_labels(clip.path)
-    with np.load(clip.path.with_suffix(".npz"), allow_pickle=False) as stored:
-        outline = stored["forehead"].astype(np.float32)
+    outline = hairline(labels.landmarks) if labels.outline is None else labels.outline
     chosen = set(_choose(labels.landmarks, labels.valid, count))
     for index, image in enumerate(read_frames(clip.path)):
         if index in chosen:
@@ -142,8 +147,31 @@ def _choose(landmarks: NDArray[np.float32], valid: NDArray[np.bool_], count: int
     return chosen
 
 
+def hairline(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Guess the hairline: half an ellipse from temple to temple, a fifth above the brows.
+
+    Parameters
+    ----------
+    landmarks : (..., 68, 3) float32, px
+
+    Returns
+    -------
+    (..., 11, 3) float32, px
+        From the first jaw point's side to the last one's.
+    """
+    right, left = landmarks[..., TEMPLES[0], :], landmarks[..., TEMPLES[1], :]
+    brows, chin = landmarks[..., list(BROWS), :].mean(-2), landmarks[..., CHIN, :]
+    middle, across = (right + left) / 2, (left - right) / 2
+    top = brows + HAIRLINE_SHARE * (brows - chin)
+    angle = np.linspace(*HAIRLINE_ANGLES, 11, dtype=np.float32)[:, None]
+    swing = across[..., None, :] * np.cos(angle) + (top - middle)[..., None, :] * np.sin(angle)
+    return np.asarray(middle[..., None, :] + swing, np.float32)
+
+
 def _portrait_samples(data: Path) -> list[_Sample]:
-    """Still portraits, labelled by the teachers, scaled to the frame size."""
+    """Still portraits, where the corpus has any, labelled by the teachers, at frame size."""
+    if not (data / "portraits").is_dir():
+        return []
     teacher = Teacher(data / "teachers")
     samples = []
     for path in sorted((data / "portraits").iterdir()):

@@ -7,7 +7,6 @@ is a statistic over all train identities, each with the same weight, and is mirr
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import sys
@@ -17,6 +16,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from emohead_training.corpus import read_labels, read_video_index
 
 Points = npt.NDArray[np.float64]
 
@@ -31,7 +32,7 @@ def train_landmarks(data_root: Path) -> dict[str, Points]:
     Parameters
     ----------
     data_root : Path
-        Folder that holds `video.csv` and `video/`.
+        Corpus root.
 
     Returns
     -------
@@ -39,15 +40,13 @@ def train_landmarks(data_root: Path) -> dict[str, Points]:
         By identity, at most 40 valid frames from each of at most 20 clips.
     """
     clips: dict[str, list[Points]] = defaultdict(list)
-    with (data_root / "video.csv").open(newline="") as table:
-        rows = [row for row in csv.DictReader(table) if row["split"] == "train"]
-    for row in rows:
-        if len(clips[row["identity"]]) >= 20:
+    for clip in read_video_index(data_root, "train"):
+        if len(clips[clip.identity]) >= 20:
             continue
-        label = np.load((data_root / "video" / row["file"]).with_suffix(".npz"))
-        frames = label["landmarks"][label["valid"].astype(bool)].astype(np.float64)
+        labels = read_labels(clip.path)
+        frames = labels.landmarks[labels.valid].astype(np.float64)
         picked = np.linspace(0, len(frames) - 1, min(len(frames), _FRAMES_PER_CLIP)).astype(int)
-        clips[row["identity"]].append(frames[picked])
+        clips[clip.identity].append(frames[picked])
     return {identity: np.concatenate(parts) for identity, parts in clips.items() if parts}
 
 
@@ -178,7 +177,7 @@ def write(data_root: Path, folder: Path) -> None:
     Parameters
     ----------
     data_root : Path
-        Folder that holds `video.csv` and `video/`.
+        Corpus root.
     folder : Path
         Usually ``sdk/emohead/geometry``.
     """

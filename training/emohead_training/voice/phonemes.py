@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from emohead.errors import InputError
 
-__all__ = ["PHONEMES", "SILENCE", "phoneme_from_espeak", "phoneme_from_flite"]
+__all__ = ["PHONEMES", "SILENCE", "phoneme_from_espeak", "phoneme_from_flite", "spelled_frames"]
 
 _ESPEAK_BY_CLASS: Final = {
     "aa": "A: A@ 0 A#",
@@ -94,3 +97,29 @@ def phoneme_from_espeak(name: str) -> int | None:
 def phoneme_from_flite(name: str) -> int:
     """Class of a flite segment, which is ARPAbet but for pauses and schwa."""
     return _INDEX[{"pau": "sil", "ssil": "sil", "ax": "ah", "axr": "er"}.get(name, name)]
+
+
+def spelled_frames(
+    phonemes: NDArray[np.int64],
+    starts_s: NDArray[np.floating],
+    num_frames: int,
+    frame_seconds: float,
+) -> NDArray[np.int64]:
+    """Class at each frame's centre.
+
+    Parameters
+    ----------
+    phonemes : (P,) int64
+        Indices into `PHONEMES`.
+    starts_s : (P,) floating
+        Ascending start times in seconds; silence before the first.
+    num_frames : int
+    frame_seconds : float
+        Time between two frames, the first at zero.
+
+    Returns
+    -------
+    (num_frames,) int64
+    """
+    index = np.searchsorted(starts_s, np.arange(num_frames) * frame_seconds, side="right") - 1
+    return np.where(index < 0, SILENCE, phonemes[np.maximum(index, 0)])

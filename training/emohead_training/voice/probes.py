@@ -14,10 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emohead.audio import read_audio
 from emohead.mel import content_mel
 from emohead.stages import SPEAKER_FRAMES
-from emohead_training.corpus import read_voice_index
+from emohead_training.corpus import read_sound, read_voice_index
 from emohead_training.voice.content_codes import CodeWriter
 from emohead_training.voice.sounds import UNLABELLED, Sounds
 
@@ -139,7 +138,7 @@ def speaker_probe(data_root: Path, writer: CodeWriter) -> dict[str, float]:
 @torch.no_grad()
 def _voice_features(path: Path, writer: CodeWriter) -> tuple[Matrix, Matrix, Matrix]:
     """Embedding, mean code and mean mel of a clip's middle."""
-    frames = content_mel(read_audio(path).samples)
+    frames = content_mel(read_sound(path))
     spoken = frames.level_db > frames.reference_db - 30
     mel = frames.mel[spoken] if spoken.any() else frames.mel
     codes = writer.codes(frames.mel, np.random.default_rng(0), degrade=False)[: len(spoken)]

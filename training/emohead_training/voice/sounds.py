@@ -15,9 +15,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.audio import SAMPLE_RATE_HZ, read_audio
+from emohead.audio import SAMPLE_RATE_HZ
 from emohead.mel import CONTENT_HOP, content_mel
-from emohead_training.corpus import read_video_index, read_voice_index
+from emohead_training.corpus import (
+    VoiceClip,
+    read_sound,
+    read_spelling,
+    read_video_index,
+    read_voice_index,
+)
+from emohead_training.voice.phonemes import spelled_frames
 from emohead_training.voice.synthesis import synthesise
 
 __all__ = ["UNLABELLED", "Sounds", "read_sounds"]
@@ -77,12 +84,24 @@ _Entry = tuple[NDArray[np.float32], NDArray[np.int64] | None, str, bool]
 def _all_sounds(data: Path, synthetic_seconds: float, seed: int) -> Iterator[_Entry]:
     yield from _synthetic(synthetic_seconds, seed, held_out=False)
     yield from _synthetic(synthetic_seconds / 20, seed + 1_000_003, held_out=True)
-    for voice in read_voice_index(data, "train"):
-        yield content_mel(read_audio(voice.path).samples).mel, None, voice.speaker, False
-    for clip in read_video_index(data):
+    for voice in read_voice_index(data, may_be_empty=True):
+        if voice.split != "test":
+            yield _recorded(voice)
+    for clip in read_video_index(data, may_be_empty=True):
         if clip.split != "test" and clip.has_speech:
-            mel = content_mel(read_audio(clip.path).samples).mel
+            mel = content_mel(read_sound(clip.path)).mel
             yield mel, None, clip.identity, clip.split == "val"
+
+
+def _recorded(voice: VoiceClip) -> _Entry:
+    """Read a voice of the corpus, with its phonemes where they are known."""
+    mel, spelling = content_mel(read_sound(voice.path)).mel, read_spelling(voice.path)
+    labels = (
+        None
+        if spelling is None
+        else spelled_frames(spelling.phonemes, spelling.starts_s, len(mel), FRAME_SECONDS)
+    )
+    return mel, labels, voice.speaker, voice.split == "val"
 
 
 def _synthetic(seconds: float, seed: int, *, held_out: bool) -> Iterator[_Entry]:

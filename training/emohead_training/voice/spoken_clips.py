@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.audio import num_frames_of, read_audio
+from emohead.audio import num_frames_of
 from emohead.geometry import canonicalise
 from emohead.geometry.landmarks import JAW, LIP_PAIRS, MOUTH, NOSE_BASE
 from emohead.mel import content_mel
-from emohead_training.corpus import VideoClip, read_labels, read_video_index
+from emohead_training.corpus import VideoClip, read_labels, read_sound, read_video_index
 
 __all__ = ["FPS", "MOVING", "SpokenClip", "mouth_opening", "read_spoken_clips"]
 
@@ -92,7 +92,7 @@ def _read(clip: VideoClip) -> SpokenClip | None:
     labels = read_labels(clip.path)
     if labels.valid.sum() < MIN_FRAMES:
         return None
-    samples = read_audio(clip.path).samples
+    samples = read_sound(clip.path)
     landmarks = np.zeros(labels.landmarks.shape)
     landmarks[labels.valid] = canonicalise(labels.landmarks[labels.valid])[0]
     num_frames = min(num_frames_of(len(samples), FPS), int(len(landmarks) * FPS / labels.fps))

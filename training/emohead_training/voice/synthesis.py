@@ -24,7 +24,11 @@ from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ
 from emohead.errors import InputError
-from emohead_training.voice.phonemes import SILENCE, phoneme_from_espeak, phoneme_from_flite
+from emohead_training.voice.phonemes import (
+    phoneme_from_espeak,
+    phoneme_from_flite,
+    spelled_frames,
+)
 from emohead_training.voice.texts import random_sentence
 
 __all__ = ["Utterance", "speak_with_espeak", "speak_with_flite", "synthesise"]
@@ -55,12 +59,12 @@ class Utterance:
     """(P,) classes, indices into ``PHONEMES``."""
     voice: str
     """Name that is the same for all utterances of one voice."""
+    text: str
+    """What is said."""
 
     def labels(self, num_frames: int, frame_seconds: float) -> NDArray[np.int64]:
         """Class at each frame's centre, (num_frames,)."""
-        times = np.arange(num_frames) * frame_seconds
-        index = np.searchsorted(self.starts_s, times, side="right") - 1
-        return np.where(index < 0, SILENCE, self.phonemes[np.maximum(index, 0)])
+        return spelled_frames(self.phonemes, self.starts_s, num_frames, frame_seconds)
 
 
 class _Id(ctypes.Union):
@@ -172,6 +176,7 @@ def speak_with_espeak(
         starts_s=np.array([s / engine.rate_hz for s, _ in known], np.float32),
         phonemes=np.array([c for _, c in known], np.int64),
         voice=f"espeak {voice} {pitch // 25}",
+        text=text,
     )
 
 
@@ -215,6 +220,7 @@ def speak_with_flite(
         starts_s=np.array([0.0, *(e for _, e in ends[:-1])], np.float32) * (rate_hz / heard_hz),
         phonemes=np.array([phoneme_from_flite(n) for n, _ in ends], np.int64),
         voice=f"flite {voice} {size:.1f}",
+        text=text,
     )
 
 

@@ -1,0 +1,1 @@
+"""Preparing corpora: raw recordings become shards that every trainer reads."""
