@@ -146,7 +146,7 @@ def _decoded(source: Path | BinaryIO) -> Iterator[tuple[Samples, int]]:
 
     path = _name(source)
     try:
-        with av.open(path if isinstance(source, Path) else source) as container:
+        with av.open(path if isinstance(source, Path) else source, "r") as container:
             yield from _blocks(container, path)
     except (av.FFmpegError, ValueError, OSError) as err:
         if isinstance(err, InputError):
