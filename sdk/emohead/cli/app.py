@@ -14,6 +14,7 @@ from emohead.cli.demo import demo
 from emohead.cli.doctor import doctor
 from emohead.cli.inspect import inspect
 from emohead.cli.render import render
+from emohead.cli.study import study
 
 __all__ = ["app", "main"]
 
@@ -44,6 +45,7 @@ def _options(
 
 for _command in (render, demo, inspect, doctor):
     app.command()(_command)
+app.add_typer(study)
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
