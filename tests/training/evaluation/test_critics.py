@@ -14,9 +14,9 @@ from emohead_training.evaluation.critics import (
     ARCFACE_POINTS,
     FaceIdentity,
     PerceptualDistance,
-    _similarity,
     cut,
     sharpness,
+    similarity,
 )
 from emohead_training.evaluation.pixels import PixelCase, read_cases
 
@@ -34,7 +34,7 @@ def test_similarity_recovers_rotation_scale_and_shift() -> None:
     angle, scale = 0.4, 1.7
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     moved = (ARCFACE_POINTS @ turn.T + [5, -3]).astype(np.float32)
-    assert np.allclose(_similarity(ARCFACE_POINTS, moved), np.c_[turn, [5, -3]], atol=1e-3)
+    assert np.allclose(similarity(ARCFACE_POINTS, moved), np.c_[turn, [5, -3]], atol=1e-3)
 
 
 def test_blur_lowers_sharpness() -> None:

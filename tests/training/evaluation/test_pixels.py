@@ -10,20 +10,19 @@ import numpy as np
 import pytest
 
 from emohead_training.corpus import VideoClip
+from emohead_training.evaluation.baselines import copy_anchor, warp_anchor, with_mean_mouth
 from emohead_training.evaluation.pixels import (
-    FRAMES_PER_CLIP,
-    MOUTH_MARGIN_PX,
     PixelCase,
     _read_case,
     _shortened,
-    copy_anchor,
     mouth_box,
     mouth_opening,
     pixel_errors,
     read_cases,
     synthesise,
-    warp_anchor,
+    synthesise_at,
 )
+from emohead_training.evaluation.protocol import PROTOCOL
 
 
 def face(shift: float = 0.0, opening: float = 0.0) -> Any:
@@ -87,7 +86,7 @@ def test_anchor_is_the_most_closed_mouth(case: PixelCase) -> None:
 
 def test_measured_frames_are_spread_valid_and_never_the_anchor(case: PixelCase) -> None:
     levels = case.frames[:, 0, 0, 0].tolist()
-    assert len(levels) == FRAMES_PER_CLIP == len(set(levels))
+    assert len(levels) == PROTOCOL.frames_per_clip == len(set(levels))
     assert not {7, 20} & set(levels)
     assert np.ptp(levels) > 20
     assert np.allclose(
@@ -141,8 +140,14 @@ def test_mouth_box_is_the_points_box_with_margin_inside_the_frame() -> None:
     points[48:68] = [[100, 150]] * 20
     points[50] = (140, 170)
     rows, columns = mouth_box(points)
-    assert (rows.start, rows.stop) == (150 - MOUTH_MARGIN_PX, 170 + MOUTH_MARGIN_PX + 1)
-    assert (columns.start, columns.stop) == (100 - MOUTH_MARGIN_PX, 140 + MOUTH_MARGIN_PX + 1)
+    assert (rows.start, rows.stop) == (
+        150 - PROTOCOL.mouth_margin_px,
+        170 + PROTOCOL.mouth_margin_px + 1,
+    )
+    assert (columns.start, columns.stop) == (
+        100 - PROTOCOL.mouth_margin_px,
+        140 + PROTOCOL.mouth_margin_px + 1,
+    )
     rows, columns = mouth_box(points + 120)
     assert rows.stop == columns.stop == 256
 
@@ -159,6 +164,36 @@ def test_warp_carries_pixels_to_the_new_landmarks() -> None:
     x, y = target[30].round().astype(int)
     assert made[y, x, 0] == pytest.approx(face()[30, 0], abs=1)
     assert made[y, x, 1] == pytest.approx(face()[30, 1], abs=1)
+
+
+def test_triples_are_consecutive_frames_up_to_a_measured_one(case: PixelCase) -> None:
+    assert case.recent is not None
+    levels = case.recent[:, :, 0, 0, 0]
+    assert (np.diff(levels, axis=1) == 1).all()
+    assert levels[:, 2].tolist() == [
+        int(case.frames[case.measured.index(i), 0, 0, 0]) for i in case.recent_at
+    ]
+    assert not np.isin(levels, 20).any()
+
+
+def test_chosen_frames_are_kept_in_order(case: PixelCase) -> None:
+    def count(anchor: Any, anchor_landmarks: Any, landmarks: Any) -> Iterator[Any]:
+        for n in range(len(landmarks)):
+            yield np.full((256, 256, 3), n, np.uint8)
+
+    assert synthesise_at(case, count, (2, 5))[:, 0, 0, 0].tolist() == [2, 5]
+
+
+def test_mean_mouth_follows_the_head_and_does_not_speak(case: PixelCase) -> None:
+    still = with_mean_mouth(case)
+    assert np.ptp(mouth_opening(still.landmarks)) < 1e-4
+    assert mouth_opening(still.landmarks).mean() == pytest.approx(
+        mouth_opening(case.landmarks).mean(), rel=1e-3
+    )
+    assert (still.landmarks[:, :48] == case.landmarks[:, :48]).all()
+    moved = PixelCase(**(vars(case) | {"landmarks": case.landmarks + np.float32(9)}))
+    shifted = with_mean_mouth(moved).landmarks[:, 48:] - still.landmarks[:, 48:]
+    assert shifted == pytest.approx(9, abs=1e-3)
 
 
 def test_baselines_of_one_test_clip_are_those_of_record(shared_data: Path) -> None:

@@ -13,8 +13,10 @@ from emohead.bundle import Bundle
 from emohead.stages import PORTRAIT_ENCODER, RENDERER
 from emohead_training.corpus import VideoClip
 from emohead_training.evaluation import rendering
-from emohead_training.evaluation.pixels import PixelCase, Synthesis, copy_anchor, synthesise
-from emohead_training.evaluation.rendering import Judges, bundle_synthesis, rendering_quality
+from emohead_training.evaluation.baselines import copy_anchor
+from emohead_training.evaluation.frame_scores import Judges
+from emohead_training.evaluation.pixels import PixelCase, Synthesis, synthesise
+from emohead_training.evaluation.rendering import bundle_synthesis, rendering_quality
 from emohead_training.evaluation.sheets import SheetWriter
 
 
@@ -77,7 +79,7 @@ def test_numbers_of_ours_stand_beside_the_baselines(case: PixelCase, tmp_path: P
     assert found["frame_error_warp"] != found["frame_error_copy"]
     assert (found["num_frames"], found["num_clips"], found["num_people"]) == (3, 1, 1)
     assert found["by_clip"]["painted/clip.mp4"]["frame_error"] > 0
-    assert seen == [(case, ["", "_copy", "_warp"])]
+    assert seen == [(case, ["", "_copy", "_mean_mouth", "_warp"])]
 
 
 def test_judges_are_named_and_give_their_ratio(case: PixelCase, tmp_path: Path) -> None:
@@ -92,6 +94,51 @@ def test_judges_are_named_and_give_their_ratio(case: PixelCase, tmp_path: Path) 
     ratio = found["mouth_lpips_copy"] / found["mouth_lpips_warp"]
     assert found["mouth_lpips_ratio"] == pytest.approx(ratio)
     assert judges.names == ["toy distance"]
+
+
+def test_identity_is_a_share_of_that_between_real_frames(case: PixelCase, tmp_path: Path) -> None:
+    class Levels:
+        """Direction by the mean level of a frame's upper part."""
+
+        name = "toy identity"
+
+        def __call__(self, images: Any, landmarks: Any) -> Any:
+            angles = images[:, :64].mean((1, 2, 3)) / 100
+            return np.stack((np.cos(angles), np.sin(angles)), -1)
+
+    found = rendering_quality(tmp_path, copy_anchor, Judges(identity=Levels()))  # type: ignore[arg-type]
+    assert found["csim"] == pytest.approx(1)
+    assert found["csim_real_pairs"] < 1
+    assert found["csim_share"] == pytest.approx(1 / found["csim_real_pairs"])
+
+
+def test_landmark_distances_are_to_labels_and_lmd_to_true_frames(
+    case: PixelCase, tmp_path: Path
+) -> None:
+    def find(frames: Any, near: Any) -> Any:
+        """Finds every point two pixels to the right; in true frames it opens the mouth, too."""
+        found = near + np.array((2, 0))
+        if (frames == case.frames).all():
+            found[:, 57, 1] += 20
+        return found
+
+    found = rendering_quality(tmp_path, copy_anchor, Judges(landmarks=find))
+    assert found["face_landmark_px"] == pytest.approx(2)
+    assert found["mouth_landmark_px_warp"] == pytest.approx(2)
+    assert found["lmd"] == pytest.approx((19 + 19) / 20, rel=1e-4)
+
+
+def test_frechet_distance_of_each_maker(case: PixelCase, tmp_path: Path) -> None:
+    class Means:
+        name = "means"
+
+        def __call__(self, images: Any) -> Any:
+            return images[:, ::64, ::64].reshape(len(images), -1).astype(float)
+
+    found = rendering_quality(tmp_path, copy_anchor, Judges(features=Means()))  # type: ignore[arg-type]
+    assert found["fid"] == found["fid_copy"] > 0
+    assert found["fid"] != found["fid_warp"]
+    assert "fid_ci" not in found
 
 
 def test_sheet_shows_true_made_and_warped_rows(case: PixelCase, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ Not here: which frames are judged (``pixels.py``).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,13 +16,22 @@ from numpy.typing import NDArray
 
 from emohead.errors import InputError
 from emohead.runner import default_threads
+from emohead_training.evaluation.protocol import PROTOCOL
 
-__all__ = ["PATCH_PX", "FaceIdentity", "PerceptualDistance", "cut", "sharpness"]
+__all__ = [
+    "FaceIdentity",
+    "JudgingNetwork",
+    "PerceptualDistance",
+    "aligned_face",
+    "cut",
+    "open_network",
+    "planes",
+    "sharpness",
+    "similarity",
+]
 
 PERCEPTUAL_FILES: Final = ("squeezenet1_1_features.onnx", "lpips_v0.1_squeeze.pth")
 IDENTITY_FILE: Final = "mobilefacenet_112.onnx"
-PATCH_PX: Final = 64
-"""Side that mouth boxes are resized to before they are compared."""
 
 # Eyes, nose tip, mouth corners in a 112x112 face, as ArcFace networks are trained with.
 ARCFACE_POINTS: Final = np.array(
@@ -38,7 +48,22 @@ FIVE_POINTS: Final = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47), (30,),
 """Indices of the 68 points whose means are the five points above."""
 
 Images = NDArray[np.uint8]
-_Session = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgingNetwork:
+    """An ONNX file with one input, ready to run."""
+
+    name: str
+    """File name without its ending."""
+    input_shape: tuple[int | str, ...]
+    """Sizes of the input; text where any size goes."""
+    run: Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
+    """Input to all outputs."""
+
+    def __call__(self, feed: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run the network."""
+        return self.run(feed)
 
 
 class PerceptualDistance:
@@ -62,7 +87,7 @@ class PerceptualDistance:
         import torch
 
         features, heads = (_existing(folder / f) for f in PERCEPTUAL_FILES)
-        self._features = _session(features)
+        self._features = open_network(features)
         stored = torch.load(heads, weights_only=True, map_location="cpu")
         self._weights = [stored[k].numpy().reshape(-1, 1, 1) for k in sorted(stored)]
 
@@ -81,7 +106,7 @@ class PerceptualDistance:
         return np.array([self._distance(x, y) for x, y in zip(a, b, strict=True)])
 
     def _distance(self, a: Images, b: Images) -> float:
-        taps = self._features(_planes(np.stack((a, b))))
+        taps = self._features(planes(np.stack((a, b))))
         pairs = zip(taps, self._weights, strict=False)
         return float(sum((w * np.square(np.subtract(*_unit(t)))).sum(0).mean() for t, w in pairs))
 
@@ -98,7 +123,7 @@ class FaceIdentity:
     name = "MobileFaceNet (ArcFace)"
 
     def __init__(self, folder: Path) -> None:
-        self._network = _session(_existing(folder / IDENTITY_FILE))
+        self._network = open_network(folder / IDENTITY_FILE)
 
     def __call__(self, images: Images, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed faces.
@@ -113,13 +138,15 @@ class FaceIdentity:
         (n, 128) float32 ndarray
             Unit norm.
         """
-        aligned = np.stack([_aligned(i, p) for i, p in zip(images, landmarks, strict=True)])
-        made = np.concatenate([self._network(_planes(x[None]))[0] for x in aligned])
+        aligned = np.stack([aligned_face(i, p) for i, p in zip(images, landmarks, strict=True)])
+        made = np.concatenate([self._network(planes(x[None]))[0] for x in aligned])
         unit: NDArray[np.float32] = made / np.linalg.norm(made, axis=1, keepdims=True)
         return unit
 
 
-def cut(images: Images, boxes: Iterable[tuple[slice, slice]], size_px: int = PATCH_PX) -> Images:
+def cut(
+    images: Images, boxes: Iterable[tuple[slice, slice]], size_px: int = PROTOCOL.patch_px
+) -> Images:
     """Cut one box out of each image and resize it to a square."""
     import cv2
 
@@ -157,23 +184,40 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _session(path: Path) -> _Session:
+def open_network(path: Path) -> JudgingNetwork:
+    """Open an ONNX file that judges.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    JudgingNetwork
+
+    Raises
+    ------
+    InputError
+        When the file is missing.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = default_threads()
     options.log_severity_level = 3
-    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    feed = session.get_inputs()[0].name
+    file = str(_existing(path))
+    session = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    feed = session.get_inputs()[0]
 
     def run(images: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        made: list[Any] = session.run(None, {feed: images})
+        made: list[Any] = session.run(None, {feed.name: images})
         return made
 
-    return run
+    return JudgingNetwork(name=path.stem, input_shape=tuple(feed.shape), run=run)
 
 
-def _planes(images: Images) -> NDArray[np.float32]:
+def planes(images: Images) -> NDArray[np.float32]:
+    """(n, height, width, 3) to (n, 3, height, width) float32, [0, 255]."""
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32)
 
 
@@ -184,17 +228,37 @@ def _unit(features: NDArray[np.float32]) -> NDArray[np.float32]:
     return scaled
 
 
-def _aligned(image: Images, landmarks: NDArray[np.float32]) -> Images:
-    """Similarity transform of the five points to their standard places, 112x112."""
+def aligned_face(image: Images, landmarks: NDArray[np.float32]) -> Images:
+    """Turn, scale and shift a face so that its five points come to their standard places.
+
+    Parameters
+    ----------
+    image : (height, width, 3) uint8, RGB
+    landmarks : (68, 2) float32, px
+
+    Returns
+    -------
+    (112, 112, 3) uint8 ndarray
+    """
     import cv2
 
     points = np.stack([landmarks[list(group)].mean(0) for group in FIVE_POINTS]).astype(np.float32)
-    matrix = _similarity(points, ARCFACE_POINTS)
+    matrix = similarity(points, ARCFACE_POINTS)
     return np.asarray(cv2.warpAffine(image, matrix, (112, 112), flags=cv2.INTER_LINEAR), np.uint8)
 
 
-def _similarity(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(2, 3) least-squares rotation, scale and shift, as complex linear regression."""
+def similarity(source: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Least-squares rotation, scale and shift, as complex linear regression.
+
+    Parameters
+    ----------
+    source, target : (n, 2) floating
+
+    Returns
+    -------
+    (2, 3) float64 ndarray
+        Maps `source` onto `target`.
+    """
     z = source[:, 0] + 1j * source[:, 1]
     w = target[:, 0] + 1j * target[:, 1]
     centred = z - z.mean()

@@ -143,7 +143,7 @@ def evaluate_bundle(
 
 def _subject(config: EvaluationConfig) -> _Subject:
     from emohead_training.evaluation.critics import FaceIdentity, PerceptualDistance
-    from emohead_training.evaluation.rendering import Judges
+    from emohead_training.evaluation.frame_scores import Judges
 
     if not (config.data / "video.csv").is_file():
         raise InputError(

@@ -1,9 +1,9 @@
 """Pixel protocol: true landmarks in, frames out, errors beside those of warping and of copying.
 
 Anchor = the clip's most closed mouth; eight frames a clip, evenly spaced, are measured; recurrent
-state is carried from the clip's first frame, as in use. Baselines need no learning. Any callable
-can be judged (``Synthesis``), a torch module in training as well as a bundle.
-Not here: perceptual distance and identity (``critics.py``).
+state is carried from the clip's first frame, as in use. Any callable can be judged
+(``Synthesis``), a torch module in training as well as a bundle.
+Not here: baselines (``baselines.py``) and what else is measured (``frame_scores.py``).
 """
 
 from __future__ import annotations
@@ -11,36 +11,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emohead.geometry.landmarks import MOUTH
 from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, read_video_index
+from emohead_training.evaluation.protocol import PROTOCOL
 
 __all__ = [
     "PixelCase",
     "PixelErrors",
     "Synthesis",
-    "copy_anchor",
     "mouth_box",
     "mouth_opening",
     "pixel_errors",
     "read_cases",
     "synthesise",
-    "warp_anchor",
+    "synthesise_at",
 ]
-
-FRAMES_PER_CLIP: Final = 8
-MOUTH_MARGIN_PX: Final = 11
-"""Added on all sides of the box around the 20 mouth points."""
-MOUTH: Final = slice(48, 68)
-RIDGE: Final = 1e-3
-"""Keeps the spline solvable where two points coincide."""
-GRID_STEP_PX: Final = 5
-"""The spline is evaluated at every so-manieth pixel (255 is a multiple) and is linear between."""
-BORDER_STEPS: Final = 3
-"""Pinned points a side of the image, for the spline must leave the far background where it is."""
 
 Frames = NDArray[np.uint8]
 Points = NDArray[np.float32]
@@ -64,6 +53,10 @@ class PixelCase:
     """Indices into `landmarks` of the frames that are measured."""
     frames: Frames
     """(8, 256, 256, 3) RGB, the true frames at `measured`."""
+    recent: Frames | None = None
+    """(m, 3, 256, 256, 3) RGB, true frames: two before a measured frame, one before, itself."""
+    recent_at: tuple[int, ...] = ()
+    """Indices into `landmarks` of the m measured frames that two consecutive ones lead to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +101,9 @@ def mouth_box(landmarks: Points, size_px: int = 256) -> tuple[slice, slice]:
     tuple of slice
         Rows, columns.
     """
-    mouth = landmarks[MOUTH]
-    low = np.floor(mouth.min(0) - MOUTH_MARGIN_PX).astype(int).clip(0, size_px - 1)
-    high = np.ceil(mouth.max(0) + MOUTH_MARGIN_PX).astype(int).clip(0, size_px - 1) + 1
+    mouth = landmarks[list(MOUTH)]
+    low = np.floor(mouth.min(0) - PROTOCOL.mouth_margin_px).astype(int).clip(0, size_px - 1)
+    high = np.ceil(mouth.max(0) + PROTOCOL.mouth_margin_px).astype(int).clip(0, size_px - 1) + 1
     return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
 
@@ -146,23 +139,31 @@ def _read_case(clip: VideoClip) -> PixelCase | None:
     labels = read_labels(clip.path)
     frames = list(read_frames(clip.path))
     usable = np.flatnonzero(labels.valid[: len(frames)])
-    if len(usable) <= FRAMES_PER_CLIP:
+    if len(usable) <= PROTOCOL.frames_per_clip:
         return None
     points = labels.landmarks[..., :2]
     anchor = int(usable[np.argmin(mouth_opening(points[usable]))])
     others = usable[usable != anchor]
     # Middles of eight equal stretches: no clip's first frame, which often equals the anchor.
-    middles = (np.arange(FRAMES_PER_CLIP) + 0.5) * len(others) / FRAMES_PER_CLIP
+    middles = (np.arange(PROTOCOL.frames_per_clip) + 0.5) * len(others) / PROTOCOL.frames_per_clip
     chosen = others[middles.astype(int)]
     fed = usable[usable <= chosen[-1]]
+    at = np.searchsorted(fed, chosen)
+    led_to = [int(i) for i in at if i >= 2 and fed[i] - fed[i - 2] == 2]
     return PixelCase(
         clip=clip,
         anchor=frames[anchor],
         anchor_landmarks=points[anchor],
         landmarks=points[fed],
-        measured=tuple(int(i) for i in np.searchsorted(fed, chosen)),
+        measured=tuple(int(i) for i in at),
         frames=np.stack([frames[i] for i in chosen]),
+        recent=_stacked([np.stack([frames[fed[i - n]] for n in (2, 1, 0)]) for i in led_to]),
+        recent_at=tuple(led_to),
     )
+
+
+def _stacked(triples: Sequence[Frames]) -> Frames | None:
+    return np.stack(triples) if triples else None
 
 
 def _shortened(case: PixelCase, warm_frames: int) -> Iterator[PixelCase]:
@@ -195,11 +196,33 @@ def synthesise(case: PixelCase, synthesis: Synthesis, *, stateless: bool = False
     (n, 256, 256, 3) uint8 ndarray
         RGB, one per measured frame.
     """
+    return synthesise_at(case, synthesis, case.measured, stateless=stateless)
+
+
+def synthesise_at(
+    case: PixelCase, synthesis: Synthesis, indices: Sequence[int], *, stateless: bool = False
+) -> Frames:
+    """Run a synthesis on a case and keep chosen frames.
+
+    Parameters
+    ----------
+    case : PixelCase
+    synthesis : Synthesis
+    indices : sequence of int
+        Increasing indices into the case's landmarks.
+    stateless : bool
+        As for ``synthesise``.
+
+    Returns
+    -------
+    (n, 256, 256, 3) uint8 ndarray
+        RGB, one per index.
+    """
     if stateless:
-        chosen = case.landmarks[list(case.measured)]
+        chosen = case.landmarks[list(indices)]
         return np.stack(list(synthesis(case.anchor, case.anchor_landmarks, chosen)))
     made = synthesis(case.anchor, case.anchor_landmarks, case.landmarks)
-    wanted = set(case.measured)
+    wanted = set(indices)
     return np.stack([frame for i, frame in enumerate(made) if i in wanted])
 
 
@@ -219,57 +242,3 @@ def pixel_errors(case: PixelCase, made: Frames) -> PixelErrors:
     boxes = [mouth_box(case.landmarks[i]) for i in case.measured]
     mouth = [d[box].mean() for d, box in zip(difference, boxes, strict=True)]
     return PixelErrors(frame=difference.mean((1, 2)), mouth_box=np.array(mouth))
-
-
-def copy_anchor(anchor: Frames, anchor_landmarks: Points, landmarks: Points) -> Iterator[Frames]:
-    """Baseline: the anchor itself, every frame."""
-    for _ in landmarks:
-        yield anchor
-
-
-def warp_anchor(anchor: Frames, anchor_landmarks: Points, landmarks: Points) -> Iterator[Frames]:
-    """Baseline: the anchor warped by a thin-plate spline through the true landmarks, no learning.
-
-    The backward map from each frame to the anchor interpolates the 68 points and pins the border.
-    """
-    import cv2
-
-    pinned = _border(anchor.shape[0])
-    source = np.concatenate((anchor_landmarks, pinned))
-    for points in landmarks:
-        spline = _spline(np.concatenate((points, pinned)), source, anchor.shape[:2])
-        yield cv2.remap(anchor, spline, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _border(size_px: int) -> Points:
-    """Points along the image's border, corners included."""
-    along = np.linspace(0, size_px - 1, BORDER_STEPS + 1)[:-1]
-    zero, full = np.zeros_like(along), np.full_like(along, size_px - 1)
-    sides = ((along, zero), (full, along), (full - along, full), (zero, full - along))
-    return np.concatenate([np.stack(side, -1) for side in sides]).astype(np.float32)
-
-
-def _kernel(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
-    squared: NDArray[Any] = np.square(x[:, None] - y[None]).sum(-1)
-    return np.asarray(squared * np.log(np.maximum(squared, 1e-9)))
-
-
-def _spline(at: Points, values: Points, shape: Sequence[int]) -> NDArray[np.float32]:
-    """(height, width, 2) thin-plate spline that takes `values` at the points `at`."""
-    import cv2
-
-    count = len(at)
-    linear = np.c_[np.ones(count), at]
-    system = np.zeros((count + 3, count + 3))
-    exact = at.astype(np.float64)
-    system[:count, :count] = _kernel(exact, exact) + RIDGE * np.eye(count)
-    system[:count, count:], system[count:, :count] = linear, linear.T
-    weights = np.linalg.solve(system, np.concatenate((values, np.zeros((3, 2)))))
-    rows, columns = np.mgrid[: shape[0] : GRID_STEP_PX, : shape[1] : GRID_STEP_PX]
-    nodes = np.stack((columns.ravel(), rows.ravel()), -1).astype(np.float32)
-    bent = _kernel(nodes, at) @ weights[:count].astype(np.float32)
-    straight = np.c_[np.ones(len(nodes)), nodes] @ weights[count:]
-    coarse = (bent + straight).astype(np.float32).reshape(*rows.shape, 2)
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32) / GRID_STEP_PX
-    fine: NDArray[np.float32] = cv2.remap(coarse, x, y, cv2.INTER_LINEAR)
-    return fine

@@ -1,16 +1,17 @@
-"""Judging the rendering graphs of a bundle: pixels, perceptual distance, identity, sharpness.
+"""Judging the rendering graphs of a bundle on held-out people, beside the baselines.
 
-True landmarks in, as ``pixels.py`` prescribes. Not here: anything driven by sound.
+True landmarks in, as ``pixels.py`` prescribes. Not here: the numbers of one clip
+(``frame_scores.py``) and anything driven by sound (``speech.py``).
 """
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,39 +19,28 @@ from numpy.typing import NDArray
 from emohead.render import FrameRenderer, encode_portrait
 from emohead.runner import Runner
 from emohead_training.corpus import Split
-from emohead_training.evaluation.critics import FaceIdentity, PerceptualDistance, cut, sharpness
+from emohead_training.evaluation.baselines import copy_anchor, warp_anchor, with_mean_mouth
+from emohead_training.evaluation.flicker import flicker_pairs
+from emohead_training.evaluation.frame_scores import Judges, score_frames
+from emohead_training.evaluation.frechet import frechet_distance, frechet_interval
+from emohead_training.evaluation.intervals import Tally, numbers_of
 from emohead_training.evaluation.pixels import (
     Frames,
     PixelCase,
     Points,
     Synthesis,
-    copy_anchor,
-    mouth_box,
-    pixel_errors,
     read_cases,
     synthesise,
-    warp_anchor,
+    synthesise_at,
 )
 
-__all__ = ["Judges", "bundle_synthesis", "rendering_quality"]
+__all__ = ["MAKERS", "bundle_synthesis", "rendering_quality"]
 
-Numbers = NDArray[np.float64]
+MAKERS: Final = ("", "_warp", "_copy", "_mean_mouth")
+"""Suffixes of the keys: ours, and the baselines."""
+
 Sheet = Callable[[PixelCase, dict[str, Frames]], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judges:
-    """Judging networks; None leaves their numbers out."""
-
-    perceptual: PerceptualDistance | None = None
-    """For the distance in the mouth box."""
-    identity: FaceIdentity | None = None
-    """For CSIM."""
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the networks, for the report."""
-        return [judge.name for judge in (self.perceptual, self.identity) if judge is not None]
+Features = dict[str, list[NDArray[np.float64]]]
 
 
 def bundle_synthesis(encoder: Runner, renderer: Runner) -> Synthesis:
@@ -70,6 +60,21 @@ def bundle_synthesis(encoder: Runner, renderer: Runner) -> Synthesis:
     return synthesis
 
 
+@dataclass
+class _Sums:
+    """What is kept of all clips."""
+
+    tallies: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    features: dict[str, Features] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    """By maker, then by person."""
+    by_clip: dict[str, dict[str, float]] = field(default_factory=dict)
+    people: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+    fed: int = 0
+
+
 def rendering_quality(
     data: Path,
     synthesis: Synthesis,
@@ -79,7 +84,7 @@ def rendering_quality(
     warm_frames: int | None = None,
     on_case: Sheet | None = None,
 ) -> dict[str, Any]:
-    """Measure a synthesis beside the warp and the copy.
+    """Measure a synthesis beside the warp, the copy and the warp with the clip's mean mouth.
 
     Parameters
     ----------
@@ -92,74 +97,99 @@ def rendering_quality(
     split : {"train", "val", "test"}
         Whose clips.
     warm_frames : int, optional
-        As in ``read_cases``.
+        As in ``read_cases``; flicker is left out with it.
     on_case : callable, optional
-        Called with every case and the frames made for it, by name of their maker.
+        Called with every case and the frames made for it, by suffix of their maker.
 
     Returns
     -------
     dict
-        ``frame_error``, ``mouth_box_error``, ``mouth_lpips``, ``csim``, ``mouth_sharpness`` (over
-        that of the true frames), the same with ``_warp`` and ``_copy``; ``mouth_lpips_ratio``;
+        What ``score_frames`` gives, means over frames; ``mouth_lpips_ratio`` to the warp's,
+        ``csim_share`` of ``csim_real_pairs``; ``fid`` of every maker and ``fid_real_halves``, the
+        distance between two halves of the true frames; ``flicker_face`` and
+        ``flicker_background`` over the true frames'; each with its ``_ci`` over people;
         ``by_clip``; ``num_frames``, ``num_clips``, ``num_people``, ``ms_per_frame``.
     """
-    makers: dict[str, tuple[Synthesis, bool]] = {
-        "": (synthesis, False),
-        "_warp": (warp_anchor, True),
-        "_copy": (copy_anchor, True),
-    }
-    values: dict[str, list[Numbers]] = defaultdict(list)
-    by_clip: dict[str, dict[str, float]] = {}
-    seconds, fed, people = 0.0, 0, set()
+    sums = _Sums()
     for case in read_cases(data, split, warm_frames=warm_frames):
-        made: dict[str, Frames] = {}
-        for suffix, (maker, stateless) in makers.items():
-            began = time.perf_counter()
-            made[suffix] = synthesise(case, maker, stateless=stateless)
-            seconds += 0.0 if suffix else time.perf_counter() - began
-        fed += len(case.landmarks)
-        people.add(case.clip.identity)
-        row = _measure(case, made, judges)
-        for key, numbers in row.items():
-            values[key].append(numbers)
-        by_clip[f"{case.clip.source}/{case.clip.path.name}"] = _means(row)
+        made = _make(case, synthesis, sums)
+        _add(sums, case, made, judges)
         if on_case is not None:
             on_case(case, made)
-    means = {key: float(np.concatenate(lists).mean()) for key, lists in values.items()}
-    if "mouth_lpips" in means:
-        means["mouth_lpips_ratio"] = means["mouth_lpips"] / means["mouth_lpips_warp"]
-    return means | {
-        "by_clip": by_clip,
-        "num_frames": sum(map(len, values["frame_error"])),
-        "num_clips": len(by_clip),
-        "num_people": len(people),
-        "ms_per_frame": 1000 * seconds / max(fed, 1),
+    return (
+        numbers_of(sums.tallies)
+        | _fids(sums.features)
+        | {
+            "by_clip": sums.by_clip,
+            "num_frames": int(sums.tallies["frame_error"].denominator),
+            "num_clips": len(sums.by_clip),
+            "num_people": len(sums.people),
+            "ms_per_frame": 1000 * sums.seconds / max(sums.fed, 1),
+        }
+    )
+
+
+def _make(case: PixelCase, synthesis: Synthesis, sums: _Sums) -> dict[str, Frames]:
+    """Frames of every maker at the measured places; flicker on the way."""
+    at = sorted({*case.measured, *(i - n for i in case.recent_at for n in (1, 2))})
+    began = time.perf_counter()
+    ours = dict(zip(at, synthesise_at(case, synthesis, at), strict=True))
+    sums.seconds += time.perf_counter() - began
+    sums.fed += len(case.landmarks)
+    if case.recent is not None:
+        triples = np.stack([[ours[i - n] for n in (2, 1, 0)] for i in case.recent_at])
+        points = case.landmarks[list(case.recent_at)]
+        for region, made, true in flicker_pairs(triples, case.recent, points):
+            sums.tallies[f"flicker_{region}"].add(case.clip.identity, made, true)
+    return {
+        "": np.stack([ours[i] for i in case.measured]),
+        "_warp": synthesise(case, warp_anchor, stateless=True),
+        "_copy": synthesise(case, copy_anchor, stateless=True),
+        "_mean_mouth": synthesise(with_mean_mouth(case), warp_anchor, stateless=True),
     }
 
 
-def _measure(case: PixelCase, made: dict[str, Frames], judges: Judges) -> dict[str, Numbers]:
-    """Every number of every measured frame of a case."""
-    points = case.landmarks[list(case.measured)]
-    boxes = [mouth_box(p) for p in points]
-    true_mouths, true_sharpness = cut(case.frames, boxes), _mouth_sharpness(case.frames, boxes)
-    row: dict[str, Numbers] = {}
-    for suffix, frames in made.items():
-        errors = pixel_errors(case, frames)
-        row[f"frame_error{suffix}"] = errors.frame
-        row[f"mouth_box_error{suffix}"] = errors.mouth_box
-        row[f"mouth_sharpness{suffix}"] = _mouth_sharpness(frames, boxes) / true_sharpness
-        if judges.perceptual is not None:
-            row[f"mouth_lpips{suffix}"] = judges.perceptual(cut(frames, boxes), true_mouths)
-    if judges.identity is not None:
-        anchor = judges.identity(case.anchor[None], case.anchor_landmarks[None])[0]
+def _add(sums: _Sums, case: PixelCase, made: dict[str, Frames], judges: Judges) -> None:
+    person, tallies = case.clip.identity, sums.tallies
+    sums.people.add(person)
+    rows = score_frames(case, made, judges)
+    for key, numbers in rows.items():
+        tallies[key].add(person, numbers)
+    for key, (top, bottom) in _RATIOS.items():
+        if top in rows:
+            tallies[key].add(person, rows[top], rows[bottom])
+    sums.by_clip[f"{case.clip.source}/{case.clip.path.name}"] = {
+        key: round(float(numbers.mean()), 4) for key, numbers in rows.items()
+    }
+    if judges.features is not None:
         for suffix, frames in (made | {"_true": case.frames}).items():
-            row[f"csim{suffix}"] = np.asarray(judges.identity(frames, points) @ anchor, np.float64)
-    return row
+            sums.features[suffix][person].append(judges.features(frames))
 
 
-def _mouth_sharpness(frames: Frames, boxes: list[tuple[slice, slice]]) -> Numbers:
-    return sharpness(frame[box] for frame, box in zip(frames, boxes, strict=True))
+_RATIOS: Final = {
+    "mouth_lpips_ratio": ("mouth_lpips", "mouth_lpips_warp"),
+    "csim_share": ("csim", "csim_real_pairs"),
+}
+"""Numbers that are one mean over another."""
 
 
-def _means(row: dict[str, Numbers]) -> dict[str, float]:
-    return {key: round(float(numbers.mean()), 4) for key, numbers in row.items()}
+def _fids(features: dict[str, Features]) -> dict[str, Any]:
+    """Fréchet distances of every maker to the true frames, all clips pooled."""
+    found: dict[str, Any] = {}
+    if "_true" not in features:
+        return found
+    true = features["_true"]
+    for suffix in MAKERS:
+        pooled = (_pooled(features[suffix].values()), _pooled(true.values()))
+        found[f"fid{suffix}"] = frechet_distance(*pooled)
+        interval = frechet_interval(features[suffix], true)
+        if interval is not None:
+            found[f"fid{suffix}_ci"] = list(interval)
+    real = _pooled(true.values())
+    if len(real) >= 4:
+        found["fid_real_halves"] = frechet_distance(real[::2], real[1::2])
+    return found
+
+
+def _pooled(people: Iterable[list[NDArray[np.float64]]]) -> NDArray[np.float64]:
+    return np.concatenate([rows for own in people for rows in own])

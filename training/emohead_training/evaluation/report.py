@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from emohead_training.evaluation.critics import PATCH_PX
 from emohead_training.evaluation.evaluate import Report
-from emohead_training.evaluation.pixels import FRAMES_PER_CLIP, MOUTH_MARGIN_PX
+from emohead_training.evaluation.protocol import PROTOCOL
 
 __all__ = ["BARS", "Bar", "table", "write_json", "write_markdown"]
 
@@ -112,19 +111,21 @@ BARS: Final = (
 )
 """Rows of the table, in order."""
 
+_P: Final = PROTOCOL
 _PROTOCOL: Final = f"""\
 People of the test split are never fitted to. The exported graphs of the bundle are judged, not the
 torch modules.
 
 - **Pixels.** True landmarks in. Anchor: the frame of the clip with the most closed mouth.
-  {FRAMES_PER_CLIP} frames a clip, in the middles of {FRAMES_PER_CLIP} equal stretches; the
+  {_P.frames_per_clip} frames a clip, in the middles of {_P.frames_per_clip} equal stretches; the
   recurrent state is carried from the clip's first frame. Mean absolute error over pixels and
-  channels, then over frames. Mouth box: the box of the 20 mouth points, {MOUTH_MARGIN_PX} px larger
-  on every side.
+  channels, then over frames. Mouth box: the box of the 20 mouth points,
+  {_P.mouth_margin_px} px larger on every side.
 - **warp**: the anchor warped by a thin-plate spline through the 68 true landmarks, border pinned;
   no learning. **copy**: the anchor itself.
-- **LPIPS-like**: mouth boxes resized to {PATCH_PX}x{PATCH_PX}, SqueezeNet 1.1 features, LPIPS 0.1
-  linear heads. The backbone's weights are not those that the heads were fitted with, hence "like".
+- **LPIPS-like**: mouth boxes resized to {_P.patch_px}x{_P.patch_px}, SqueezeNet 1.1 features,
+  LPIPS 0.1 linear heads. The backbone's weights are not those that the heads were fitted with,
+  hence "like".
 - **Sharpness**: mean gradient magnitude of the mouth box over that of the true frame.
 - **Lips**: clips with speech; mean distance of the 20 mouth points over that of the anchor held
   still.
