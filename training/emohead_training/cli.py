@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from emohead.errors import EmoheadError
+from emohead_training.corpora.command import prepare_command
 
 __all__ = ["TRAINERS", "app", "main"]
 
@@ -131,6 +132,8 @@ def train_stage(stage: str, trainer: Trainer, run: Any) -> None:
 
 for _stage, _trainer in TRAINERS.items():
     app.command(name=_stage)(_command(_stage, _trainer))
+
+app.command(name="prepare")(prepare_command)
 
 
 @app.command()
