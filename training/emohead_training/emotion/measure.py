@@ -21,6 +21,7 @@ from emohead.stages import EMOTION_ENCODER
 from emohead_training.corpus import VoiceClip, read_sound, read_voice_index
 from emohead_training.emotion.calibration import calibration_error
 from emohead_training.emotion.spoken_clips import CLASSES_OF, known_classes
+from emohead_training.evaluation.intervals import Tally
 
 __all__ = ["emotion_accuracy"]
 
@@ -39,8 +40,8 @@ def emotion_accuracy(data_root: Path, runners: Mapping[str, Runner]) -> dict[str
     -------
     dict
         ``emotion_accuracy_ravdess`` (8 classes) and ``emotion_accuracy_cremad`` (6 classes), each
-        with its mean recall, clip count, recall per class, confusion (rows are true classes) and
-        expected calibration error of the clip scores.
+        with its ``_ci`` over speakers, mean recall, clip count, recall per class, confusion (rows
+        are true classes) and expected calibration error of the clip scores.
     """
     runner = runners[EMOTION_ENCODER.name]
     clips = read_voice_index(data_root, "test")
@@ -53,10 +54,14 @@ def emotion_accuracy(data_root: Path, runners: Mapping[str, Runner]) -> dict[str
         labels = np.array([EMOTIONS.index(c.emotion) for c in chosen])
         known = known_classes(dataset)
         key = dataset.replace("-", "")
-        confusion = _confusion(labels, np.where(known, scores, -1).argmax(1))
+        guesses = np.where(known, scores, -1).argmax(1)
+        confusion = _confusion(labels, guesses)
+        tally = Tally()
+        for clip, hit in zip(chosen, guesses == labels, strict=True):
+            tally.add(clip.speaker, hit)
         recalls = _recalls(confusion, classes)
+        result |= tally.as_numbers(f"emotion_accuracy_{key}")
         result |= {
-            f"emotion_accuracy_{key}": float(confusion.trace() / len(chosen)),
             f"emotion_mean_recall_{key}": float(np.mean(list(recalls.values()))),
             f"emotion_clips_{key}": len(chosen),
             f"emotion_recall_{key}": recalls,

@@ -18,6 +18,7 @@ from emohead.geometry.landmarks import BROWS, EYES, JAW, MOUTH, NOSE, OUTER_EYE_
 from emohead.portrait import make_portrait
 from emohead.runner import Runner
 from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, read_video_index
+from emohead_training.evaluation.intervals import Tally
 
 __all__ = ["landmarker_error"]
 
@@ -48,7 +49,7 @@ def landmarker_error(
     -------
     dict
         ``landmarker_error`` in x, y and ``landmarker_error_xyz`` as share of the outer eye
-        corners' distance in x, y, mean over people; the same by group and person;
+        corners' distance in x, y, mean over people, with its ``_ci``; the same by group and person;
         ``frames``, ``people`` and the number of frames where no face was ``missed``.
     """
     rows: list[tuple[str, NDArray[np.float64]]] = []
@@ -92,8 +93,10 @@ def _summary(rows: list[tuple[str, NDArray[np.float64]]], missed: int) -> dict[s
         by_person.setdefault(person, []).append(errors)
     means = {person: np.mean(errors, axis=0) for person, errors in by_person.items()}
     overall = np.mean(list(means.values()), axis=0) if means else np.full((68, 2), np.nan)
-    return {
-        "landmarker_error": float(overall[:, 0].mean()),
+    tally = Tally()
+    for person, errors in means.items():
+        tally.add(person, errors[:, 0].mean())
+    return tally.as_numbers("landmarker_error") | {
         "landmarker_error_xyz": float(overall[:, 1].mean()),
         "by_group": {name: float(overall[list(g), 0].mean()) for name, g in _GROUPS.items()},
         "by_person": {person: float(m[:, 0].mean()) for person, m in sorted(means.items())},

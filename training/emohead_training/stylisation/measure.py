@@ -1,7 +1,7 @@
 """Judging the edge representation and the stylisation on people that nobody trained on.
 
-The judge of expressions is a small classifier of landmarks of its own: never the critic D_cls that
-the generator was trained against. Who calls: `emohead-train evaluate`.
+Two judges of expressions: a small classifier of its own, which has seen the people whom the styles
+come from, and `independent_judge.py`, which has not. Who calls: `emohead-train evaluate`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,13 @@ from emohead.geometry.pose import procrustes_rotation
 from emohead.runner import Runner
 from emohead.stages import EMOTION_LANDMARKS
 from emohead.stylise import Stylist
+from emohead_training.evaluation.intervals import Tally, numbers_of
 from emohead_training.models.landmark_critics import edge_weights
 from emohead_training.stylisation.batches import FaceSampler
-from emohead_training.stylisation.faces import FaceClip, read_faces
-from emohead_training.stylisation.styles import measure_styles
+from emohead_training.stylisation.faces import FaceClip, mouth_opening, read_faces
+from emohead_training.stylisation.independent_judge import IndependentJudge
+from emohead_training.stylisation.styles import complete_people, measure_styles
+from emohead_training.voice.lip_scores import correlation
 
 __all__ = ["ExpressionJudge", "edge_round_trip", "stylisation_report", "train_judge"]
 
@@ -84,14 +87,31 @@ def stylisation_report(
         ``real_accuracy`` of the judge on labelled clips of val and test people, ``real_clips``;
         ``styled_accuracy`` on generated faces of val and test people, ``unstyled_accuracy`` on the
         same faces before, both against the emotion asked for (chance 1/6 of six emotions);
-        ``styled_by_emotion``; ``neutral_change``: largest change by a neutral emotion;
+        ``styled_by_emotion``; the same with ``_independent`` by the judge that shares no person
+        with the styles, beside ``independent_judge_accuracy`` of that judge on the real clips of
+        those people and ``independent_judge_people`` it learnt each emotion from;
+        ``opening_preserved``: correlation of the inner lips' opening before and after, mean over
+        people and emotions, and ``opening_preserved_by_emotion``;
+        ``neutral_change``: largest change by a neutral emotion;
         ``monotone_share``: share of face and emotion pairs whose change grows with every strength.
     """
     train_clips = read_faces(data_root, "train")
     held_out = read_faces(data_root, "val") + read_faces(data_root, "test")
-    judge = train_judge(train_clips, seed)
+    judges = {"": train_judge(train_clips, seed), "_independent": IndependentJudge(train_clips)}
     stylist = Stylist(runners[EMOTION_LANDMARKS.name])
-    return _real(judge, held_out) | _generated(judge, stylist, held_out) | _ends(stylist, held_out)
+    return (
+        _real(judges[""], held_out)
+        | _reliability(judges["_independent"], train_clips)
+        | _generated(judges, stylist, held_out)
+        | _ends(stylist, held_out)
+    )
+
+
+class Judge(Protocol):
+    """Says what a face expresses."""
+
+    def probabilities(self, landmarks: Array) -> Array:
+        """Probabilities (N, 8) of canonical faces (N, 68, 3)."""
 
 
 class ExpressionJudge(nn.Module):
@@ -164,49 +184,68 @@ def _real(judge: ExpressionJudge, clips: Sequence[FaceClip]) -> dict[str, Any]:
     }
 
 
-def _speech_by_person(clips: Sequence[FaceClip]) -> list[Array]:
+def _speech_by_person(clips: Sequence[FaceClip]) -> dict[str, Array]:
     speech: dict[str, Array] = {}
     for clip in clips:
         if clip.is_speech and clip.identity not in speech:
             speech[clip.identity] = clip.landmarks[::10]
-    return list(speech.values())
+    return speech
 
 
-def _generated(
-    judge: ExpressionJudge, stylist: Stylist, clips: Sequence[FaceClip]
-) -> dict[str, Any]:
-    """Accuracy over people and emotions, six-way, each person judged by the mean of frames."""
-    after: dict[str, list[bool]] = defaultdict(list)
-    before = []
-    people = _speech_by_person(clips)
-    for faces in people:
-        guess = judge.probabilities(faces)[:, _JUDGED].mean(0).argmax()
-        for index, emotion in enumerate(_JUDGED):
-            styled = stylist.stylise(faces, np.eye(len(EMOTIONS))[emotion])
-            scores = judge.probabilities(styled)[:, _JUDGED].mean(0)
-            after[EMOTIONS[emotion]].append(bool(scores.argmax() == index))
-            before.append(bool(guess == index))
-    by_emotion = {name: float(np.mean(hits)) for name, hits in after.items()}
-    return {
-        "styled_accuracy": float(np.mean(list(by_emotion.values()))),
-        "unstyled_accuracy": float(np.mean(before)),
-        "styled_by_emotion": by_emotion,
-        "styled_people": len(people),
+def _reliability(judge: IndependentJudge, clips: Sequence[FaceClip]) -> dict[str, Any]:
+    """Accuracy of the independent judge on the real clips of the people that it left out."""
+    sources, tally = set(complete_people(clips)), Tally()
+    for clip in clips:
+        if clip.identity in sources and clip.emotion in _JUDGED:
+            guess = judge.probabilities(clip.landmarks).mean(0).argmax()
+            tally.add(clip.identity, guess == clip.emotion)
+    return tally.as_numbers("independent_judge_accuracy") | {
+        "independent_judge_clips": int(tally.denominator),
+        "independent_judge_people": judge.people,
     }
 
 
-def _ends(stylist: Stylist, clips: Sequence[FaceClip]) -> dict[str, float]:
+def _generated(
+    judges: Mapping[str, Judge], stylist: Stylist, clips: Sequence[FaceClip]
+) -> dict[str, Any]:
+    """Accuracy over people and emotions, six-way, each person judged by the mean of frames."""
+    tallies: dict[str, Tally] = defaultdict(Tally)
+    by_emotion: dict[str, dict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+    people = _speech_by_person(clips)
+    for person, faces in people.items():
+        for index, emotion in enumerate(_JUDGED):
+            name, styled = EMOTIONS[emotion], stylist.stylise(faces, np.eye(len(EMOTIONS))[emotion])
+            for suffix, judge in judges.items():
+                hit, unstyled = (_guess(judge, x) == index for x in (styled, faces))
+                tallies[f"styled_accuracy{suffix}"].add(person, hit)
+                tallies[f"unstyled_accuracy{suffix}"].add(person, unstyled)
+                by_emotion[f"styled_by_emotion{suffix}"][name].add(person, hit)
+            kept = correlation(mouth_opening(faces), mouth_opening(styled))
+            tallies["opening_preserved"].add(person, kept)
+            by_emotion["opening_preserved_by_emotion"][name].add(person, kept)
+    named = {k: {n: tally.value for n, tally in own.items()} for k, own in by_emotion.items()}
+    return numbers_of(tallies) | named | {"styled_people": len(people)}
+
+
+def _guess(judge: Judge, faces: Array) -> int:
+    return int(judge.probabilities(faces)[:, _JUDGED].mean(0).argmax())
+
+
+def _ends(stylist: Stylist, clips: Sequence[FaceClip]) -> dict[str, Any]:
     """Neutral must change nothing, and strength must only ever add."""
-    faces = np.stack([frames[0] for frames in _speech_by_person(clips)])
+    people = _speech_by_person(clips)
+    faces = np.stack([frames[0] for frames in people.values()])
     neutral = stylist.stylise(faces, np.eye(len(EMOTIONS))[0])
     grows = []
     for emotion in _JUDGED:
         vectors = [strength * np.eye(len(EMOTIONS))[emotion] for strength in _STRENGTHS]
         changes = [np.linalg.norm(stylist.stylise(faces, v) - faces, axis=(1, 2)) for v in vectors]
         grows.append((np.diff(np.stack(changes), axis=0) > 0).all(axis=0))
-    return {
+    tally = Tally()
+    for person, own in zip(people, np.transpose(grows), strict=True):
+        tally.add(person, own)
+    return tally.as_numbers("monotone_share") | {
         "neutral_change": float(np.abs(neutral - faces).max()),
-        "monotone_share": float(np.mean(grows)),
     }
 
 

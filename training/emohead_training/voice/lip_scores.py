@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +19,22 @@ from emohead_training.models.neutral_landmarks import NeutralLandmarks
 from emohead_training.voice.content_codes import codes_at
 from emohead_training.voice.spoken_clips import SpokenClip, mouth_opening
 
-__all__ = ["Scores", "predicted", "score"]
+__all__ = ["ClipScores", "Scores", "clip_scores", "correlation", "predicted", "score"]
+
+
+class ClipScores(NamedTuple):
+    """Figures of one clip, defined as in `Scores`; distances in canonical units."""
+
+    error: float
+    """Mean distance of the mouth points from the filmed ones."""
+    still: float
+    """The same for the anchor held still."""
+    mean_mouth: float
+    """The same for the clip's own mean mouth."""
+    correlation: float
+    """Of predicted with filmed mouth opening."""
+    spread: float
+    """Standard deviation of the opening over the filmed one's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,38 +69,49 @@ def score(clips: Sequence[SpokenClip], moved: Sequence[NDArray[np.floating]]) ->
     -------
     Scores
     """
-    rows = np.array([_clip_figures(c, m) for c, m in zip(clips, moved, strict=True)])
-    error, still, mean, correlation, spread = rows.mean(0)
+    rows = np.array([clip_scores(c, m) for c, m in zip(clips, moved, strict=True)])
+    mean = ClipScores(*map(float, rows.mean(0)))
     return Scores(
-        ratio=float(error / still),
-        mean_mouth_ratio=float(mean / still),
-        correlation=float(correlation),
-        spread=float(spread),
-        still_error=float(still),
+        ratio=mean.error / mean.still,
+        mean_mouth_ratio=mean.mean_mouth / mean.still,
+        correlation=mean.correlation,
+        spread=mean.spread,
+        still_error=mean.still,
         num_clips=len(rows),
     )
 
 
-def _clip_figures(clip: SpokenClip, moved: NDArray[np.floating]) -> list[float]:
+def clip_scores(clip: SpokenClip, moved: NDArray[np.floating]) -> ClipScores:
+    """Compare the displacements of one clip with its filmed motion.
+
+    Parameters
+    ----------
+    clip : SpokenClip
+    moved : (N, 68, 3) floating, canonical units
+
+    Returns
+    -------
+    ClipScores
+    """
     anchor, valid = clip.anchor, clip.valid
     true = clip.landmarks[valid]
     guess = anchor + moved[: len(valid)][valid]
     opening, true_opening = mouth_opening(guess), mouth_opening(true)
-    return [
-        _mouth_error(guess, true),
-        _mouth_error(np.broadcast_to(anchor, true.shape), true),
-        _mouth_error(np.broadcast_to(true.mean(0), true.shape), true),
-        _correlation(opening, true_opening),
-        float(opening.std() / true_opening.std()),
-    ]
+    return ClipScores(
+        error=_mouth_error(guess, true),
+        still=_mouth_error(np.broadcast_to(anchor, true.shape), true),
+        mean_mouth=_mouth_error(np.broadcast_to(true.mean(0), true.shape), true),
+        correlation=correlation(opening, true_opening),
+        spread=float(opening.std() / true_opening.std()),
+    )
 
 
 def _mouth_error(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     return float(np.linalg.norm((a - b)[:, list(MOUTH)], axis=-1).mean())
 
 
-def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Pearson's; 0 where the prediction does not move."""
+def correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Pearson's of two signals (N,); 0 where one does not move."""
     if a.std() < 1e-9 or b.std() < 1e-9:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
