@@ -27,7 +27,7 @@ from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS, LANDMARKER_SIZE_PX
 if TYPE_CHECKING:
     from emohead.runner import Runner
 
-__all__ = ["Portrait", "find_landmarks", "make_portrait"]
+__all__ = ["LOW_CONFIDENCE", "Portrait", "find_landmarks", "make_portrait", "refine_landmarks"]
 
 MIN_FACE_PX: Final = 32
 """Faces whose box is smaller cannot be animated."""
@@ -36,7 +36,8 @@ SOFT_FACE_PX: Final = 90
 _FAINT_SCORE: Final = 0.12
 """Detector scores from here are tried where none is certain; the landmarker decides."""
 _FAINT_CONFIDENCE: Final = 0.55
-_LOW_CONFIDENCE: Final = 0.35
+LOW_CONFIDENCE: Final = 0.35
+"""Landmarks that are less sure do not lie on a face."""
 _MAX_CANDIDATES: Final = 6
 _FIRST_TURNS: Final = (0.0, -0.6, 0.6)
 """Rolls tried by the first pass, radians; the network itself tolerates about 0.7."""
@@ -112,7 +113,7 @@ def make_portrait(
         chosen = FaceBox(box=_checked_box(face_box, photo), score=1.0)
         points, confidence = find_landmarks(photo, chosen.box, runners[FACE_LANDMARKS.name])
         notes = []
-        if confidence < _LOW_CONFIDENCE:
+        if confidence < LOW_CONFIDENCE:
             notes.append("The given face box does not look like a face; check the result.")
         return _assemble(photo, points, chosen.box, confidence, notes)
     return _assemble(photo, *_detect(photo, runners))
@@ -125,7 +126,7 @@ def _detect(
     detector, landmarker = runners[FACE_DETECTOR.name], runners[FACE_LANDMARKS.name]
     attempts = (
         _confirmed(photo, candidates, landmarker, confidence)
-        for score, confidence in ((SCORE, _LOW_CONFIDENCE), (_FAINT_SCORE, _FAINT_CONFIDENCE))
+        for score, confidence in ((SCORE, LOW_CONFIDENCE), (_FAINT_SCORE, _FAINT_CONFIDENCE))
         for candidates in looks(photo, detector, score)
     )
     faces = next((found for found in attempts if found), [])
@@ -181,14 +182,28 @@ def find_landmarks(
     points, sure = _run(photo, first, landmarker)
     found, confidence = points[int(sure.argmax())], 0.0
     for _ in range(_REFINEMENTS):
-        found, confidence = _refined(photo, found, landmarker)
+        found, confidence = refine_landmarks(photo, found, landmarker)
     return found, confidence
 
 
-def _refined(
-    photo: NDArray[np.uint8], rough: NDArray[np.float64], landmarker: Runner
+def refine_landmarks(
+    photo: NDArray[np.uint8], rough: NDArray[np.floating], landmarker: Runner
 ) -> tuple[NDArray[np.float64], float]:
-    """Landmarks and confidence, averaged over crops aligned by rough landmarks."""
+    """Find the landmarks of a face whose place is roughly known, such as in the frame before.
+
+    Parameters
+    ----------
+    photo : (height, width, 3) uint8, RGB
+    rough : (68, 3) floating, photo px
+    landmarker : Runner
+        Runner of the ``face_landmarks`` stage.
+
+    Returns
+    -------
+    landmarks : (68, 3) float64, photo px
+        Mean over mirrored and slightly zoomed crops aligned by the rough landmarks.
+    confidence : float in [0, 1]
+    """
     level = aligned_crop(rough)
     crops = [_zoomed(level, zoom) for zoom in _ZOOMS]
     plain, sure_plain = _run(photo, crops, landmarker)

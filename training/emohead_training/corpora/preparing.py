@@ -26,6 +26,9 @@ __all__ = ["CORPORA", "make_preparer", "prepare"]
 log = logging.getLogger(__name__)
 
 CORPORA: Final = {
+    "ravdess": "emohead_training.corpora.ravdess:Ravdess",
+    "crema-d": "emohead_training.corpora.crema_d:CremaD",
+    "folder": "emohead_training.corpora.folder:OwnFootage",
     "voices": "emohead_training.corpora.voices:SpokenTexts",
 }
 """Module and class of every corpus's preparer; the class is called with a ``PrepareConfig``."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.emotion import EMOTIONS
+from emohead.errors import InputError
 from emohead.mel import log_mel_128
 from emohead_training.corpus import VoiceClip, read_sound, read_voice_index
 
@@ -96,7 +97,13 @@ def read_spoken_clips(data: Path, cache: Path) -> SpokenClips:
     SpokenClips
     """
     if not cache.is_file():
-        _write(cache, [v for v in read_voice_index(data, "train") if v.emotion])
+        labelled = [v for v in read_voice_index(data, "train") if v.emotion]
+        if not labelled:
+            raise InputError(
+                f"expected voices with an acted emotion in {data / 'audio.csv'}, found none; "
+                "prepare RAVDESS or CREMA-D into the same folder"
+            )
+        _write(cache, labelled)
     with np.load(cache, allow_pickle=False) as stored:
         return SpokenClips(**{name: stored[name] for name in stored.files})
 

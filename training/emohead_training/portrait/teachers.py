@@ -24,6 +24,7 @@ _MESH_PX = 256
 _MESH_MARGIN = 1.5
 _HAIRLINE = (21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251)
 """FaceMesh points along the hairline."""
+_IRIS = (468, 473)
 _MIN_SCORE = 0.5
 
 
@@ -35,6 +36,8 @@ class TeacherLabel:
     """(68, 3) px, iBUG-68 order."""
     outline: NDArray[np.float32]
     """(11, 3) px along the hairline."""
+    iris: NDArray[np.float32]
+    """(2, 3) px, centres, the one further left in the picture first."""
     presence: float
     """Probability that the crop shows a face."""
 
@@ -103,7 +106,10 @@ class Teacher:
         angle = float(np.degrees(np.arctan2(*(eyes[1] - eyes[0])[::-1])))
         mesh, presence = self._points(picture, box_centre, side, angle)
         return TeacherLabel(
-            landmarks=mesh[self._ibug], outline=mesh[list(_HAIRLINE)], presence=presence
+            landmarks=mesh[self._ibug],
+            outline=mesh[list(_HAIRLINE)],
+            iris=mesh[list(_IRIS)],
+            presence=presence,
         )
 
     def _detect(

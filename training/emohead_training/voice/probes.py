@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from emohead.errors import InputError
 from emohead.mel import content_mel
 from emohead.stages import SPEAKER_FRAMES
 from emohead_training.corpus import read_sound, read_voice_index
@@ -122,6 +123,11 @@ def speaker_probe(data_root: Path, writer: CodeWriter) -> dict[str, float]:
     """
     clips = [c for c in read_voice_index(data_root, "train") if c.dataset == "ravdess"]
     chosen = [c for c in clips if c.path.stem.split("-")[2] in ("01", "02", "03", "04")]
+    if not chosen:
+        raise InputError(
+            f"expected RAVDESS voices in {data_root / 'audio.csv'}, found none; prepare RAVDESS "
+            "into the same folder"
+        )
     people = sorted({c.speaker for c in chosen})
     classes = np.array([people.index(c.speaker) for c in chosen])
     second = np.array([c.path.stem.split("-")[4] == "02" for c in chosen])

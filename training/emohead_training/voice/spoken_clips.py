@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.audio import num_frames_of
+from emohead.errors import InputError
 from emohead.geometry import canonicalise
 from emohead.geometry.landmarks import JAW, LIP_PAIRS, MOUTH, NOSE_BASE
 from emohead.mel import content_mel
@@ -124,6 +125,11 @@ def read_spoken_clips(data: Path, splits: tuple[str, ...] = ("train",)) -> list[
     list of SpokenClip
     """
     wanted = [c for c in read_video_index(data) if c.has_speech and c.split in splits]
+    if not wanted:
+        raise InputError(
+            f"expected talking-face clips with speech of the {'/'.join(splits)} people in "
+            f"{data / 'video.csv'}, found none; prepare a corpus with sound into the same folder"
+        )
     clips = [clip for c in wanted if (clip := _read(c)) is not None]
     log.info("%d of %d spoken clips of %s", len(clips), len(wanted), "/".join(splits))
     return clips
