@@ -24,8 +24,9 @@ from emohead.emotion import Emotion, emotion_from
 from emohead.emotion_reader import EmotionReader
 from emohead.errors import InputError
 from emohead.images import read_image
+from emohead.life import BLINK_RATE, GAZE, apply_blink, apply_gaze, blinks, check_life, glances
 from emohead.lips import LipRunners, LipSync
-from emohead.motion import FPS, HeadMotion, Motion, apply_blink, blinks, still_motion
+from emohead.motion import FPS, HeadMotion, Motion, still_motion
 from emohead.portrait import Portrait, make_portrait
 from emohead.render import encode_portrait
 from emohead.stages import (
@@ -148,6 +149,8 @@ class TalkingHead:
         fps: int = FPS,
         full_frame: bool = False,
         still: bool = False,
+        blink_rate: float = BLINK_RATE,
+        gaze: float = GAZE,
     ) -> Clip:
         """Make a portrait speak.
 
@@ -162,13 +165,17 @@ class TalkingHead:
         strength : float, [0, 1]
             How strongly the emotion shows; 0 is exactly neutral.
         seed : int
-            Seed of head motion and blinks; equal seeds give equal clips.
+            Seed of head motion, blinks and glances; equal seeds give equal clips.
         fps : int, 1 to 120
             Frames a second.
         full_frame : bool
             Give whole photos rather than the 256x256 crop.
         still : bool
-            Keep the head and the eyelids at rest.
+            Keep the head and the eyes at rest.
+        blink_rate : float, [0, 40]
+            Blinks a minute; 0 for none.
+        gaze : float, [0, 1]
+            How far the eyes glance aside; 0 keeps them on the viewer.
 
         Returns
         -------
@@ -182,6 +189,7 @@ class TalkingHead:
         """
         if not 1 <= fps <= 120:
             raise InputError(f"expected a frame rate from 1 to 120, got {fps}")
+        check_life(blink_rate, gaze)
         timings: dict[str, float] = {}
         with _timed(timings, "speech_s"):
             voice = _voice(speech)
@@ -194,7 +202,7 @@ class TalkingHead:
             styled = self._style(face.canonical + moved, felt)
         with _timed(timings, "motion_s"):
             if not still:
-                styled = apply_blink(styled, blinks(len(styled), seed))
+                styled = _enlivened(styled, seed, blink_rate, gaze)
             motion = still_motion(len(styled)) if still else _head_motion(voice, felt, seed)
             placed = place(styled, face.pose, motion.angles, motion.shift)
         with _timed(timings, "portrait_s"):
@@ -246,6 +254,15 @@ def _voice(speech: Given) -> Audio:
 def _notes_on_lips(moved: NDArray[np.float32], told: bool) -> tuple[str, ...]:
     """Say that the mouth rests, unless reading the emotion has told so."""
     return () if told or moved.any() else ("no voice was heard: the mouth rests",)
+
+
+def _enlivened(
+    faces: NDArray[np.float64], seed: int, blink_rate: float, gaze: float
+) -> NDArray[np.float64]:
+    """Let the eyes glance and blink; each frame is looked at in its middle."""
+    times_s = (np.arange(len(faces)) + 0.5) / FPS
+    looking = apply_gaze(faces, glances(times_s, seed, gaze))
+    return apply_blink(looking, blinks(times_s, seed, blink_rate))
 
 
 def _head_motion(voice: Audio, emotion: Emotion, seed: int) -> Motion:

@@ -1,7 +1,7 @@
-"""Head motion from the voice's onsets, and blinks: seeded, smooth, the same however sound is cut.
+"""Head motion from the voice's onsets: seeded, smooth, the same however the sound is cut.
 
 Each phrase draws a direction; onsets push the head along it; a critically damped spring brings it
-back (paper 3.3). Not here: onset strength (``onset.py``) and turning points (``camera.py``).
+back (paper 3.3). Not here: onset strength (``onset.py``), blinks (``life.py``), ``camera.py``.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
-from emohead.geometry.landmarks import EYELID_PAIRS
 from emohead.onset import FPS, OnsetStream
-from emohead.stages import NUM_LANDMARKS
 
-__all__ = ["AMPLITUDES", "FPS", "HeadMotion", "Motion", "apply_blink", "blinks", "still_motion"]
+__all__ = ["AMPLITUDES", "FPS", "HeadMotion", "Motion", "checked_seed", "still_motion"]
 
 AMPLITUDES: Final = {
     "neutral": 0.12,
@@ -54,13 +52,6 @@ _AXES: Final = np.array([0.9, 1.0, 0.5])
 """Relative reach in yaw, pitch and roll."""
 _LEAN: Final = np.array([[0.0, 0.0, 0.12], [0.0, 0.0, 0.0], [0.0, -0.1, 0.0]])
 """Shift in canonical units per radian: the head leans sideways with roll, forwards with pitch."""
-
-_BLINK_PAUSE_S: Final = (2.6, 5.4)
-_BLINK_LENGTH_S: Final = (0.15, 0.25)
-_FIRST_BLINK_S: Final = (0.7, 2.5)
-_CLOSING_SHARE: Final = 0.4
-_LID_TRAVEL: Final = (0.85, 0.1)
-"""Shares of the eye's opening that the upper lid sinks and the lower lid rises in a full blink."""
 
 Array = NDArray[np.float64]
 
@@ -100,7 +91,7 @@ class HeadMotion:
 
     def __init__(self, emotion: NDArray[np.floating], seed: int = 0) -> None:
         self._amplitude = amplitude_of(emotion)
-        self._seed = _checked_seed(seed)
+        self._seed = checked_seed(seed)
         self._onsets = OnsetStream()
         self._pushes = np.zeros((2 * _DELAY, 3))
         self._angles, self._speed = np.zeros(3), np.zeros(3)
@@ -199,74 +190,8 @@ def amplitude_of(emotion: NDArray[np.floating]) -> float:
     return rest + float(moving @ extra)
 
 
-def blinks(num_frames: int, seed: int = 0, fps: float = FPS) -> Array:
-    """How closed the eyes are, frame by frame.
-
-    Parameters
-    ----------
-    num_frames : int
-    seed : int, not negative
-        Equal seeds blink at equal times; a longer signal begins like a shorter one.
-    fps : float, positive
-
-    Returns
-    -------
-    (num_frames,) float64, [0, 1]
-        Mostly 0; a blink of 150 to 250 ms about every four seconds.
-    """
-    rng = np.random.default_rng([_checked_seed(seed), 0xB11])
-    times: Array = (np.arange(num_frames, dtype=np.float64) + 0.5) / fps
-    closed = np.zeros(num_frames)
-    start = rng.uniform(*_FIRST_BLINK_S)
-    while num_frames and start < times[-1]:
-        length = rng.uniform(*_BLINK_LENGTH_S)
-        closed = np.maximum(closed, _one_blink(np.asarray((times - start) / length)))
-        start += length + rng.uniform(*_BLINK_PAUSE_S)
-    return closed
-
-
-def _one_blink(phase: Array) -> Array:
-    """Evaluate a raised cosine over [0, 1] that closes faster than it opens."""
-    closing = phase / _CLOSING_SHARE
-    opening = (1 - phase) / (1 - _CLOSING_SHARE)
-    inside = np.clip(np.minimum(closing, opening), 0, 1)
-    return 0.5 - 0.5 * np.cos(np.pi * inside)
-
-
-def apply_blink(canonical: NDArray[np.floating], closed: NDArray[np.floating]) -> Array:
-    """Close the eyes.
-
-    Parameters
-    ----------
-    canonical : (N, 68, 3) floating, canonical units
-    closed : (N,) floating, [0, 1]
-        0 leaves the eyes as they are, 1 closes them.
-
-    Returns
-    -------
-    (N, 68, 3) float64, canonical units
-        Upper lids sink towards the lower ones, which rise a little; lids never cross.
-    """
-    faces = np.array(canonical, np.float64)
-    if (
-        faces.ndim != 3
-        or faces.shape[1:] != (NUM_LANDMARKS, 3)
-        or np.shape(closed) != faces.shape[:1]
-    ):
-        raise InputError(
-            f"expected (N, {NUM_LANDMARKS}, 3) faces and (N,) blinks, got {faces.shape} and "
-            f"{np.shape(closed)}; give one value per frame"
-        )
-    upper, lower = (list(side) for side in zip(*EYELID_PAIRS, strict=True))
-    amount = np.clip(np.asarray(closed, np.float64), 0, 1)[:, None, None]
-    opening = faces[:, lower] - faces[:, upper]
-    sinks, rises = _LID_TRAVEL
-    faces[:, upper] += amount * sinks * opening
-    faces[:, lower] -= amount * rises * opening
-    return faces
-
-
-def _checked_seed(seed: int) -> int:
+def checked_seed(seed: int) -> int:
+    """Return `seed`; raises InputError for a negative one."""
     if seed < 0:
         raise InputError(f"expected a seed of 0 or more, got {seed}")
     return int(seed)

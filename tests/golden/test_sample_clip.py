@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from emohead import Audio, Clip, InputError, Portrait, TalkingHead, read_audio
-from emohead.geometry.landmarks import LIP_PAIRS
+from emohead.geometry.landmarks import EYELID_PAIRS, EYES, LIP_PAIRS, MOUTH
+from emohead.life import blinks
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 
 
@@ -70,6 +71,42 @@ def test_the_mouth_moves_with_the_voice_and_the_picture_with_the_mouth(head, fac
     assert changed[box].mean() > 3 * changed[:40].mean()
 
 
+def test_the_mouth_does_not_quiver_in_the_silence_of_a_room(head, face, speech) -> None:
+    rng = np.random.default_rng(0)
+    room = rng.normal(0, 10 ** (-55 / 20), 48_000).astype(np.float32)
+    spoken = speech.samples[:32_000] + room[:32_000]
+    clip = head.animate(
+        face, Audio(np.concatenate((spoken, room, spoken))), emotion="neutral", still=True
+    )
+    mouth = clip.landmarks[:, list(MOUTH)]
+    quiet = mouth[60 + 30 : 60 + 80]
+    assert np.ptp(mouth[:60], axis=0).max() > 2
+    assert np.ptp(mouth[150:], axis=0).max() > 2
+    np.testing.assert_allclose(quiet, np.broadcast_to(quiet[0], quiet.shape), atol=1e-3)
+    np.testing.assert_allclose(quiet[0], face.landmarks[list(MOUTH)], atol=1e-2)
+
+
+def test_eyes_blink_and_glance_unless_told_not_to(head, face, speech) -> None:
+    resting, blinking, glancing = (
+        head.animate(face, speech, emotion="neutral", seed=5, blink_rate=rate, gaze=gaze)
+        for rate, gaze in ((0, 0), (17, 0), (0, 1))
+    )
+    upper, lower = (list(side) for side in zip(*EYELID_PAIRS, strict=True))
+    opening = [(c.points[:, lower, 1] - c.points[:, upper, 1]).mean(1) for c in (resting, blinking)]
+    shut = int(np.argmin(opening[1] / opening[0]))
+    assert opening[1][shut] < 0.25 * opening[0][shut]
+    assert blinks(np.array([(shut + 0.5) / 30]), 5)[0] > 0.8
+    others = [i for i in range(68) if i not in EYES]
+    for clip in (blinking, glancing):
+        np.testing.assert_array_equal(clip.points[:, others], resting.points[:, others])
+    assert np.abs(glancing.points - resting.points).max() > 1
+    frames = [next(islice(c, shut, None)) for c in (resting, blinking)]
+    eyes = resting.points[shut, list(EYES)].round().astype(int)
+    (x0, y0), (x1, y1) = eyes.min(0), eyes.max(0)
+    changed = np.abs(frames[0].astype(int) - frames[1])
+    assert changed[y0:y1, x0:x1].mean() > 5 * changed[-60:].mean()
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_motion(
     head, face, speech
 ) -> None:
@@ -104,6 +141,13 @@ def test_full_frames_are_the_photo_outside_the_face(head, face, speech) -> None:
 def test_a_frame_rate_out_of_range_is_refused(head, face, speech) -> None:
     with pytest.raises(InputError, match="from 1 to 120, got 0"):
         head.animate(face, speech, fps=0)
+
+
+def test_impossible_eyes_are_refused(head, face, speech) -> None:
+    with pytest.raises(InputError, match="blink rate"):
+        head.animate(face, speech, blink_rate=-1)
+    with pytest.raises(InputError, match="gaze"):
+        head.animate(face, speech, gaze=2)
 
 
 def test_an_interrupted_save_leaves_nothing(head, face, speech, tmp_path: Path) -> None:

@@ -95,6 +95,26 @@ def test_equal_seeds_give_equal_landmarks(tiny_bundle: Path, voice: Path, tmp_pa
     np.testing.assert_array_equal(saved[0], saved[1])
 
 
+def test_blinks_and_glances_follow_their_options(
+    tiny_bundle: Path, voice: Path, tmp_path: Path
+) -> None:
+    saved = {}
+    for name, eyes in {
+        "rest": ("--blink-rate", "0", "--gaze", "0"),
+        "life": ("--blink-rate", "40", "--gaze", "0"),
+    }.items():
+        place = tmp_path / f"{name}.npz"
+        extra = ("--save-landmarks", str(place), "--seed", "4", "--emotion", "neutral", *eyes)
+        _render(tiny_bundle, voice, tmp_path / f"{name}.mp4", *extra)
+        with np.load(place) as content:
+            saved[name] = content["landmarks"][:, 36:48]
+    assert np.abs(saved["life"] - saved["rest"]).max() > 1
+    given = ["render", str(SAMPLE_FACE), str(voice), "-o", str(tmp_path / "b.mp4"), "--gaze", "2"]
+    result = CliRunner().invoke(app, [*given, "--bundle", str(tiny_bundle)])
+    assert result.exit_code == 2
+    assert "gaze" in result.stderr
+
+
 def test_people_get_lines_instead_of_json(tiny_bundle: Path, voice: Path, tmp_path: Path) -> None:
     out = str(tmp_path / "a.mp4")
     given = ["render", str(SAMPLE_FACE), str(voice), "-o", out, "--bundle", str(tiny_bundle)]

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from emohead.audio import num_frames_of
 from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
-from emohead.geometry import TEMPLATE
-from emohead.geometry.landmarks import EYELID_PAIRS
 from emohead.motion import (
     AMPLITUDES,
     CEILING_DB,
@@ -19,8 +17,6 @@ from emohead.motion import (
     THRESHOLD_DB,
     HeadMotion,
     amplitude_of,
-    apply_blink,
-    blinks,
     still_motion,
 )
 from emohead.onset import OnsetStream, onset_strength
@@ -169,44 +165,3 @@ def test_impossible_emotions_are_refused(bad: NDArray[np.float64]) -> None:
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(InputError, match="seed"):
         HeadMotion(emotion("sad"), -1)
-
-
-@given(st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
-def test_blinks_are_natural(seed: int) -> None:
-    closed = blinks(60 * 120, seed, fps=120)
-    assert closed.min() >= 0
-    assert closed.max() <= 1
-    starts = np.flatnonzero((closed[1:] > 0) & (closed[:-1] == 0))
-    stops = np.flatnonzero((closed[1:] == 0) & (closed[:-1] > 0))
-    lengths = (stops - starts[: len(stops)]) / 120
-    assert 10 <= len(starts) <= 24
-    assert lengths.min() >= 0.13
-    assert lengths.max() <= 0.26
-    assert np.diff(starts).min() / 120 > 2.5
-
-
-def test_blinks_repeat_and_grow() -> None:
-    long = blinks(300, 7)
-    assert (blinks(120, 7) == long[:120]).all()
-    assert (blinks(300, 8) != long).any()
-    assert long.max() > 0.6
-    assert len(blinks(0, 7)) == 0
-
-
-def test_blinking_closes_the_eyes_and_nothing_else() -> None:
-    faces = np.repeat(TEMPLATE[None].astype(np.float64), 3, axis=0)
-    shut = apply_blink(faces, np.array([0.0, 0.5, 1.0]))
-    upper, lower = np.array(EYELID_PAIRS).T
-    gap = (shut[:, lower] - shut[:, upper])[..., 1]
-    assert (shut[0] == faces[0]).all()
-    assert (gap[1] < 0.6 * gap[0]).all()
-    assert (gap[2] < 0.1 * gap[0]).all()
-    assert (gap[2] > 0).all()
-    others = np.setdiff1d(np.arange(68), [*upper, *lower])
-    assert (shut[:, others] == faces[:, others]).all()
-
-
-def test_blinks_must_fit_the_faces() -> None:
-    with pytest.raises(InputError, match="one value per frame"):
-        apply_blink(np.zeros((3, 68, 3)), np.zeros(2))

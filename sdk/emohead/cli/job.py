@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from emohead.audio import Audio, read_audio
 from emohead.cli.reporting import print_json, say
 from emohead.errors import InputError
+from emohead.life import BLINK_RATE, GAZE, check_life
 from emohead.video import check_output
 
 if TYPE_CHECKING:
@@ -39,13 +40,17 @@ class RenderJob:
     strength: float = 1.0
     """Factor on the emotion; 0 is neutral."""
     seed: int = 0
-    """Seed of the head motion."""
+    """Seed of head motion, blinks and glances."""
     fps: int = 30
     """Frames per second of the video."""
     full_frame: bool = False
     """Whether the face is pasted back into the photo."""
     still: bool = False
-    """Whether the head is kept still."""
+    """Whether head and eyes are kept still."""
+    blink_rate: float = BLINK_RATE
+    """Blinks a minute."""
+    gaze: float = GAZE
+    """How far the eyes glance aside, [0, 1]."""
     backend: str = "auto"
     """Name of the backend."""
     save_landmarks: Path | None = None
@@ -74,6 +79,7 @@ def run_job(job: RenderJob, *, as_json: bool) -> None:
         If an input, the output or the machine cannot be used; nothing is written then.
     """
     check_output(job.out)
+    check_life(job.blink_rate, job.gaze)
     if job.save_landmarks is not None:
         _check_landmark_output(job.save_landmarks)
     speech = read_audio(job.speech)  # before the networks load, for a bad file should fail at once
@@ -108,6 +114,8 @@ def _animate(head: TalkingHead, face: Portrait, speech: Audio, job: RenderJob) -
         fps=job.fps,
         full_frame=job.full_frame,
         still=job.still,
+        blink_rate=job.blink_rate,
+        gaze=job.gaze,
     )
 
 

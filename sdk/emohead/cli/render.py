@@ -11,6 +11,7 @@ from emohead.cli.job import RenderJob, run_job
 from emohead.cli.reporting import ends_cleanly
 from emohead.emotion import parse_emotion
 from emohead.errors import InputError
+from emohead.life import BLINK_RATE, GAZE
 
 __all__ = ["render"]
 
@@ -26,10 +27,14 @@ def render(
     strength: Annotated[
         float, typer.Option(help="How much of the emotion shows: 0 (neutral) to 1.")
     ] = 1.0,
-    seed: Annotated[int, typer.Option(help="Seed of the head motion.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of head motion, blinks and glances.")] = 0,
     fps: Annotated[int, typer.Option(help="Frames per second of the video.")] = 30,
     full_frame: Annotated[bool, typer.Option(help="Paste the face back into the photo.")] = False,
-    still: Annotated[bool, typer.Option(help="Keep the head still.")] = False,
+    still: Annotated[bool, typer.Option(help="Keep head and eyes still.")] = False,
+    blink_rate: Annotated[float, typer.Option(help="Blinks a minute, 0 to 40.")] = BLINK_RATE,
+    gaze: Annotated[
+        float, typer.Option(help="How far the eyes glance aside: 0 (never) to 1.")
+    ] = GAZE,
     backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     save_landmarks: Annotated[
         Path | None, typer.Option(help="Write the landmarks of every frame to this .npz.")
@@ -54,6 +59,8 @@ def render(
         fps=fps,
         full_frame=full_frame,
         still=still,
+        blink_rate=blink_rate,
+        gaze=gaze,
         backend=backend,
         save_landmarks=save_landmarks,
         face_box=None if face_box is None else _face_box(face_box),
