@@ -20,6 +20,7 @@ from emohead.errors import InputError
 from emohead_training.media import has_media, open_media
 
 __all__ = [
+    "SELF_LABELLED",
     "SHARDS_FOLDER",
     "Labels",
     "Spelling",
@@ -36,6 +37,9 @@ __all__ = [
 
 SHARDS_FOLDER: Final = "shards"
 """Folder of the corpus root whose members the indices name from the root on."""
+
+SELF_LABELLED: Final = "landmarks by emohead's own networks"
+"""Note of clips whose landmarks cannot judge these networks."""
 
 Split = Literal["train", "val", "test"]
 
@@ -62,6 +66,8 @@ class VideoClip:
     """Whether the sound track holds speech."""
     lag_frames: float | None
     """Measured lag of the sound, where known."""
+    self_labelled: bool = False
+    """Whether the landmarks come from the networks that they would judge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +170,7 @@ def read_video_index(
             num_frames=int(row["frames"]),
             has_speech=row["has_speech"] == "1",
             lag_frames=_number(row["lag_frames"]),
+            self_labelled=row.get("note") == SELF_LABELLED,
         )
         for row in _rows(root / "video.csv")
     ]

@@ -29,6 +29,7 @@ from emohead_training.corpus import (
     read_video_index,
     read_voice_index,
 )
+from emohead_training.portrait.measure import landmarker_error
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,13 @@ def test_ravdess_becomes_a_corpus(prepared):
         "03-01-03-01-02-01-01": ("ravdess-01", "train", "happy"),
         "03-01-07-02-02-01-11": ("ravdess-11", "val", "disgust"),
     }
+
+
+def test_own_landmarks_do_not_judge_the_landmarker(prepared):
+    out, _ = prepared
+    assert read_video_index(out)[0].self_labelled
+    found = landmarker_error(out, {}, split="test")
+    assert found == {"frames": 0, "people": 0, "self_labelled_clips": 1}
 
 
 def test_the_face_is_framed_and_its_landmarks_follow_it(prepared):

@@ -17,7 +17,7 @@ from emohead_training.corpora.finding import open_finder
 from emohead_training.corpora.footage import Footage, Span, read_footage, sound_of
 from emohead_training.corpora.protocol import PrepareConfig, Skip
 from emohead_training.corpora.records import Record
-from emohead_training.corpus import Split
+from emohead_training.corpus import SELF_LABELLED, Split
 
 __all__ = ["SOUND_SUFFIXES", "VIDEO_SUFFIXES", "Recording", "files_below", "prepare_recording"]
 
@@ -127,4 +127,5 @@ def prepare_recording(item: Recording, source: str, config: PrepareConfig) -> Re
         valid=None if footage is None else footage.valid,
         iris=None if footage is None else footage.iris,
         outline=None if footage is None else footage.outline,
+        note=SELF_LABELLED if config.teachers is None else "landmarks by MediaPipe",
     )

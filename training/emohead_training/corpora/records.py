@@ -61,6 +61,8 @@ class Record:
     """(N, 2, 3) px of the frame; None where nobody measured them."""
     outline: NDArray[np.floating] | None = None
     """(N, 11, 3) px along the hairline; None where nobody measured it."""
+    note: str = ""
+    """Remark in ``video.csv``; ``SELF_LABELLED`` where this project's networks found the points."""
     audio: NDArray[np.float32] | None = None
     """(n,) mono, [-1, 1], 16 kHz, beginning with the first frame; None for silent footage."""
     is_voice: bool = True
@@ -183,6 +185,7 @@ def _video_row(record: Record, frames: NDArray[np.uint8]) -> dict[str, Any]:
         "lag_frames": "",
         "face_fraction": round(float(np.median(size)) / FRAME_SIZE_PX, 2),
         "path": record.origin,
+        "note": record.note,
     }
 
 
