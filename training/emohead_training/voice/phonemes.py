@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from emohead.errors import InputError
 
-__all__ = ["PHONEMES", "SILENCE", "phoneme_from_espeak", "phoneme_from_flite", "spelled_frames"]
+__all__ = [
+    "PHONEMES",
+    "SILENCE",
+    "phoneme_from_arpabet",
+    "phoneme_from_espeak",
+    "phoneme_from_flite",
+    "spelled_frames",
+]
 
 _ESPEAK_BY_CLASS: Final = {
     "aa": "A: A@ 0 A#",
@@ -97,6 +104,11 @@ def phoneme_from_espeak(name: str) -> int | None:
 def phoneme_from_flite(name: str) -> int:
     """Class of a flite segment, which is ARPAbet but for pauses and schwa."""
     return _INDEX[{"pau": "sil", "ssil": "sil", "ax": "ah", "axr": "er"}.get(name, name)]
+
+
+def phoneme_from_arpabet(name: str) -> int:
+    """Class of a phone of the aligner: ARPAbet in capitals, noises between plus signs."""
+    return SILENCE if name.startswith("+") else _INDEX[name.lower()]
 
 
 def spelled_frames(

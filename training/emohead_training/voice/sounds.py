@@ -1,14 +1,17 @@
 """Content mels of all voices that AutoVC learns from, cached in one file.
 
-RAVDESS and CREMA-D, the sound of talking-face clips, and synthesised voices with phoneme labels.
-People of the test side are left out. Not here: batches (``autovc_training.py``).
+RAVDESS and CREMA-D, the sound of talking-face clips, and synthesised voices. Phonemes are known of
+synthesised voices and, by alignment, of clips whose names tell the words. People of the test side
+are left out. Not here: batches (``autovc_training.py``).
 """
 
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
@@ -18,21 +21,35 @@ from numpy.typing import NDArray
 from emohead.audio import SAMPLE_RATE_HZ
 from emohead.mel import CONTENT_HOP, content_mel
 from emohead_training.corpus import (
-    VoiceClip,
     read_sound,
     read_spelling,
     read_video_index,
     read_voice_index,
 )
+from emohead_training.voice.alignment import aligned
 from emohead_training.voice.phonemes import spelled_frames
 from emohead_training.voice.synthesis import synthesise
+from emohead_training.voice.transcripts import transcript
 
-__all__ = ["UNLABELLED", "Sounds", "read_sounds"]
+__all__ = ["UNLABELLED", "Kind", "Sounds", "read_sounds"]
 
 log = logging.getLogger(__name__)
 
 UNLABELLED: Final = -1
 FRAME_SECONDS: Final = CONTENT_HOP / SAMPLE_RATE_HZ
+HELD_OUT_SHARE: Final = 0.07
+"""Share of the training voices of RAVDESS and CREMA-D that serve validation only."""
+
+
+class Kind(IntEnum):
+    """How the phonemes of an utterance are known."""
+
+    UNKNOWN = 0
+    """They are not."""
+    SYNTHESISED = 1
+    """The synthesizer told."""
+    ALIGNED = 2
+    """Known words were aligned to the sound of a person."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +66,8 @@ class Sounds:
     """(U,) speaker of each utterance."""
     held_out: NDArray[np.bool_]
     """(U,) whether the utterance serves validation only."""
+    kinds: NDArray[np.int8]
+    """(U,) how its phonemes are known, values of `Kind`."""
 
     def __len__(self) -> int:
         return len(self.voices)
@@ -78,7 +97,7 @@ def read_sounds(data: Path, cache: Path, *, synthetic_seconds: float, seed: int 
         return Sounds(**{name: stored[name] for name in stored.files})
 
 
-_Entry = tuple[NDArray[np.float32], NDArray[np.int64] | None, str, bool]
+_Entry = tuple[NDArray[np.float32], NDArray[np.int64] | None, str, bool, Kind]
 
 
 def _all_sounds(data: Path, synthetic_seconds: float, seed: int) -> Iterator[_Entry]:
@@ -86,40 +105,50 @@ def _all_sounds(data: Path, synthetic_seconds: float, seed: int) -> Iterator[_En
     yield from _synthetic(synthetic_seconds / 20, seed + 1_000_003, held_out=True)
     for voice in read_voice_index(data, may_be_empty=True):
         if voice.split != "test":
-            yield _recorded(voice)
+            held_out = voice.split == "val" or _is_held_out(voice.speaker)
+            yield _recorded(voice.path, voice.speaker, held_out)
     for clip in read_video_index(data, may_be_empty=True):
         if clip.split != "test" and clip.has_speech:
-            mel = content_mel(read_sound(clip.path)).mel
-            yield mel, None, clip.identity, clip.split == "val"
+            yield _recorded(clip.path, clip.identity, clip.split == "val")
 
 
-def _recorded(voice: VoiceClip) -> _Entry:
-    """Read a voice of the corpus, with its phonemes where they are known."""
-    mel, spelling = content_mel(read_sound(voice.path)).mel, read_spelling(voice.path)
-    labels = (
-        None
-        if spelling is None
-        else spelled_frames(spelling.phonemes, spelling.starts_s, len(mel), FRAME_SECONDS)
-    )
-    return mel, labels, voice.speaker, voice.split == "val"
+def _is_held_out(voice: str) -> bool:
+    """Choose voices by a hash of their name, so that the choice never changes."""
+    return zlib.crc32(voice.encode()) % 1000 < 1000 * HELD_OUT_SHARE
+
+
+def _recorded(path: Path, voice: str, held_out: bool) -> _Entry:
+    """Read a clip, with its phonemes where they were stored or its name tells the words."""
+    samples, spelling, words = read_sound(path), read_spelling(path), transcript(path)
+    mel = content_mel(samples).mel
+    if spelling is not None:
+        kind, times = Kind.SYNTHESISED, (spelling.phonemes, spelling.starts_s)
+    elif words is not None and (found := aligned(samples, words)) is not None:
+        kind, times = Kind.ALIGNED, found
+    else:
+        return mel, None, voice, held_out, Kind.UNKNOWN
+    return mel, spelled_frames(*times, len(mel), FRAME_SECONDS), voice, held_out, kind
 
 
 def _synthetic(seconds: float, seed: int, *, held_out: bool) -> Iterator[_Entry]:
     for utterance in synthesise(seconds, seed):
         mel = content_mel(utterance.samples).mel
-        yield mel, utterance.labels(len(mel), FRAME_SECONDS), utterance.voice, held_out
+        labels = utterance.labels(len(mel), FRAME_SECONDS)
+        yield mel, labels, utterance.voice, held_out, Kind.SYNTHESISED
 
 
 def _write(cache: Path, entries: Iterator[_Entry]) -> None:
-    mels, labels, voices, held_out = [], [], [], []
-    for mel, phonemes, voice, held in entries:
+    mels, labels, voices, held_out, kinds = [], [], [], [], []
+    for mel, phonemes, voice, held, kind in entries:
         mels.append(mel.astype(np.float16))
         unknown = np.full(len(mel), UNLABELLED)
         labels.append((unknown if phonemes is None else phonemes).astype(np.int8))
         voices.append(voice)
         held_out.append(held)
+        kinds.append(int(kind))
     cache.parent.mkdir(parents=True, exist_ok=True)
-    log.info("%d utterances, %d frames of mel", len(mels), sum(map(len, mels)))
+    counts = np.bincount(kinds, minlength=len(Kind))
+    log.info("%d frames of mel; utterances by kind: %s", sum(map(len, mels)), counts)
     np.savez(
         cache,
         mel=np.concatenate(mels),
@@ -127,4 +156,5 @@ def _write(cache: Path, entries: Iterator[_Entry]) -> None:
         starts=np.cumsum([0, *map(len, mels)]),
         voices=np.array(voices),
         held_out=np.array(held_out),
+        kinds=np.array(kinds, np.int8),
     )
