@@ -59,6 +59,12 @@ _VOICES = _source(
     "https://packages.debian.org",
     "phonemes with exact times",
 )
+_ALIGNER = _source(
+    "pocketsphinx's acoustic model of US English",
+    "BSD-2-Clause",
+    "https://github.com/cmusphinx/pocketsphinx",
+    "phoneme times of sentences that people speak",
+)
 _VGG = _source(
     "VGG-19", "CC BY 4.0", "https://www.robots.ox.ac.uk/~vgg/research/very_deep/", "perceptual loss"
 )
@@ -67,7 +73,7 @@ _BY_TRAINING: Final = MappingProxyType(
     {
         "face_detector": (_CLIPS, _PORTRAITS, _FACE_MESH, _BLAZE_FACE),
         "face_landmarks": (_CLIPS, _PORTRAITS, _FACE_MESH, _BLAZE_FACE),
-        "autovc": (_RAVDESS, _CREMA_D, _CLIPS, _VOICES),
+        "autovc": (_RAVDESS, _CREMA_D, _CLIPS, _VOICES, _ALIGNER),
         "neutral_landmarks": (_CLIPS, _FACE_MESH, _VOICES),
         "emotion_encoder": (_RAVDESS, _CREMA_D),
         "emotion_landmarks": (_CLIPS, _FACE_MESH),

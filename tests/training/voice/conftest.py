@@ -25,6 +25,7 @@ def small_sounds() -> Sounds:
         starts=starts,
         voices=np.array(["a", "b"] * 4),
         held_out=np.array([False] * 6 + [True] * 2),
+        kinds=np.array([0, 0, 1, 1, 2, 2, 1, 2], np.int8),
     )
 
 

@@ -6,7 +6,7 @@ Not here: losses and data (``voice/autovc_training.py``).
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +20,7 @@ from emohead.stages import (
     SPEAKER_SIZE,
 )
 
-__all__ = ["ContentEncoder", "Decoder", "PhonemeHead", "SpeakerEncoder"]
+__all__ = ["ContentEncoder", "Decoder", "PhonemeHead", "SpeakerEncoder", "VoiceCritic"]
 
 WIDTH: Final = 128
 """Channels of the convolutions and size of the speaker encoder's LSTM."""
@@ -185,4 +185,48 @@ class PhonemeHead(nn.Module):
         (batch, T, offsets, phonemes) float32, logits
         """
         scores: Tensor = self.linear(content).unflatten(-1, (self.num_offsets, -1))
+        return scores
+
+
+class _Reversed(torch.autograd.Function):
+    """The identity, with a gradient of the opposite sign."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return -gradients[0]
+
+
+class VoiceCritic(nn.Module):
+    """Guesses the voice from a window's codes; what it learns, the code unlearns. Training only.
+
+    References
+    ----------
+    .. [1] Ganin and Lempitsky, Unsupervised domain adaptation by backpropagation, 2015: the
+       critic descends its loss, the encoder behind the reversed gradient climbs it.
+    """
+
+    def __init__(self, num_voices: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(2 * CONTENT_SIZE, WIDTH), nn.ReLU(), nn.Linear(WIDTH, num_voices)
+        )
+
+    def forward(self, content: Tensor) -> Tensor:
+        """Scores.
+
+        Parameters
+        ----------
+        content : (batch, T, 64) float32
+
+        Returns
+        -------
+        (batch, voices) float32, logits
+        """
+        code = _Reversed.apply(content)
+        summary = torch.cat([code.mean(1), code.square().mean(1)], dim=1)
+        scores: Tensor = self.layers(summary)
         return scores

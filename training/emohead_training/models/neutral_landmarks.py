@@ -1,4 +1,4 @@
-"""Neutral talking landmarks: an LSTM over content, then an MLP over its state and the anchor.
+"""Neutral talking landmarks: LSTMs over content, then MLPs over their states and the anchor.
 
 Displacements lie in the span of a few mouth movements (principal components of the train people's),
 so that what speech does not move stays still. Not here: losses and data (``voice/``).
@@ -13,19 +13,49 @@ from torch import Tensor, nn
 
 from emohead.stages import CONTENT_SIZE, LSTM_SIZE, NUM_LANDMARKS
 
-__all__ = ["NUM_ANCHOR_TRAITS", "NUM_MOVEMENTS", "NeutralLandmarks"]
+__all__ = ["NUM_ANCHOR_TRAITS", "NUM_MOVEMENTS", "NUM_VOTERS", "NeutralLandmarks"]
 
 NUM_MOVEMENTS: Final = 20
 """Mouth movements that displacements are made of."""
 NUM_ANCHOR_TRAITS: Final = 12
 """Numbers that sum up the anchor's mouth; few, because few people were seen."""
-HIDDEN: Final = 160
-ANCHOR_HIDDEN: Final = 48
+NUM_VOTERS: Final = 4
+"""Networks whose mean is taken; they share out the LSTM state of the specification."""
+HIDDEN: Final = 96
+ANCHOR_HIDDEN: Final = 32
 NUM_COORDINATES: Final = NUM_LANDMARKS * 3
+VOTER_SIZE: Final = LSTM_SIZE // NUM_VOTERS
+
+
+class _Voter(nn.Module):
+    """One LSTM with its MLP; gives amounts of the movements and the share of the posture."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(CONTENT_SIZE, VOTER_SIZE, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.from_anchor = nn.Sequential(nn.Linear(NUM_ANCHOR_TRAITS, ANCHOR_HIDDEN), nn.Tanh())
+        self.mlp = nn.Sequential(
+            nn.Linear(VOTER_SIZE + ANCHOR_HIDDEN, HIDDEN),
+            nn.LeakyReLU(0.1),
+            nn.Linear(HIDDEN, NUM_MOVEMENTS + 1),
+        )
+
+    def forward(
+        self, content: Tensor, traits: Tensor, posture: Tensor, state: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        hidden, state = self.lstm(content, state)
+        anchored = self.from_anchor(traits)[:, None].expand(-1, content.shape[1], -1)
+        amounts = self.mlp(torch.cat([self.dropout(hidden), anchored], dim=2))
+        talking = torch.sigmoid(amounts[..., NUM_MOVEMENTS:])
+        return amounts[..., :NUM_MOVEMENTS] + talking * posture[:, None], state
 
 
 class NeutralLandmarks(nn.Module):
     """``lstm_neu`` and its MLP.
+
+    The mean of four small networks, beside each other in one LSTM state. Each adds, as far as
+    somebody is talking, the posture that a mouth like the anchor's has on average in speech.
 
     Parameters
     ----------
@@ -44,21 +74,18 @@ class NeutralLandmarks(nn.Module):
     movements: Tensor
     traits: Tensor
     anchor_mean: Tensor
+    posture: Tensor
+    posture_mean: Tensor
 
     def __init__(self, dropout: float = 0.3, anchor_noise: float = 0.8) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(CONTENT_SIZE, LSTM_SIZE, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
         self.anchor_noise = anchor_noise
-        self.from_anchor = nn.Sequential(nn.Linear(NUM_ANCHOR_TRAITS, ANCHOR_HIDDEN), nn.Tanh())
-        self.mlp = nn.Sequential(
-            nn.Linear(LSTM_SIZE + ANCHOR_HIDDEN, HIDDEN),
-            nn.LeakyReLU(0.1),
-            nn.Linear(HIDDEN, NUM_MOVEMENTS),
-        )
+        self.voters = nn.ModuleList(_Voter(dropout) for _ in range(NUM_VOTERS))
         self.register_buffer("movements", torch.zeros(NUM_MOVEMENTS, NUM_COORDINATES))
         self.register_buffer("traits", torch.zeros(NUM_COORDINATES, NUM_ANCHOR_TRAITS))
         self.register_buffer("anchor_mean", torch.zeros(NUM_COORDINATES))
+        self.register_buffer("posture", torch.zeros(NUM_COORDINATES, NUM_MOVEMENTS))
+        self.register_buffer("posture_mean", torch.zeros(NUM_MOVEMENTS))
 
     def forward(
         self, content: Tensor, anchor: Tensor, lstm_h: Tensor, lstm_c: Tensor
@@ -79,13 +106,29 @@ class NeutralLandmarks(nn.Module):
         lstm_h, lstm_c : (1, batch, 256) float32
             State after the stretch.
         """
-        hidden, (lstm_h, lstm_c) = self.lstm(content, (lstm_h, lstm_c))
-        traits = (anchor.flatten(1) - self.anchor_mean) @ self.traits
-        if self.training:
-            traits = traits + self.anchor_noise * torch.randn_like(traits)
-        anchored = self.from_anchor(traits)[:, None].expand(-1, content.shape[1], -1)
-        amounts = self.mlp(torch.cat([self.dropout(hidden), anchored], dim=2))
-        displacement = (amounts @ self.movements).unflatten(2, (NUM_LANDMARKS, 3))
+        votes, lstm_h, lstm_c = self.votes(content, anchor, lstm_h, lstm_c)
+        return votes.mean(0), lstm_h, lstm_c
+
+    def votes(
+        self, content: Tensor, anchor: Tensor, lstm_h: Tensor, lstm_c: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Displacements that each network gives, (voters, batch, frames, 68, 3), and the state.
+
+        Parameters and states as in ``forward``.
+        """
+        shape = anchor.flatten(1) - self.anchor_mean
+        posture = self.posture_mean + shape @ self.posture
+        states = zip(*(s.split(VOTER_SIZE, dim=2) for s in (lstm_h, lstm_c)), strict=True)
+        amounts, after = [], []
+        for voter, state in zip(self.voters, states, strict=True):
+            traits = shape @ self.traits
+            if self.training:
+                traits = traits + self.anchor_noise * torch.randn_like(traits)
+            moved, state = voter(content, traits, posture, state)
+            amounts.append(moved)
+            after.append(state)
+        displacement = (torch.stack(amounts) @ self.movements).unflatten(3, (NUM_LANDMARKS, 3))
+        lstm_h, lstm_c = (torch.cat(parts, dim=2) for parts in zip(*after, strict=True))
         return displacement, lstm_h, lstm_c
 
     def zero_state(self, batch: int) -> tuple[Tensor, Tensor]:

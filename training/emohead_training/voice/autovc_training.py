@@ -1,8 +1,8 @@
 """Training of AutoVC: self-reconstruction through a narrow code that keeps the phonemes.
 
-Three pressures shape the code: the decoder must rebuild clean sound from a degraded copy, the code
-of the rebuilt sound must be the same (AutoVC's content loss), and synthesised
-voices must be spelled out.
+The decoder rebuilds clean sound from the code of a degraded copy in another throat; the code of the
+rebuilt sound must be the same (AutoVC's content loss); synthesised and aligned voices must be
+spelled out; and a critic must not be able to tell the voice.
 Not here: the networks (``models/autovc.py``) and the reading of sound (``sounds.py``).
 """
 
@@ -29,19 +29,29 @@ from emohead.stages import (
     SPEAKER_FRAMES,
 )
 from emohead_training.loop import Budget, RunConfig, fit
-from emohead_training.models.autovc import ContentEncoder, Decoder, PhonemeHead, SpeakerEncoder
+from emohead_training.models.autovc import (
+    ContentEncoder,
+    Decoder,
+    PhonemeHead,
+    SpeakerEncoder,
+    VoiceCritic,
+)
 from emohead_training.voice.mel_augmentation import degraded, warped
 from emohead_training.voice.phonemes import PHONEMES
-from emohead_training.voice.sounds import UNLABELLED, Sounds, read_sounds
+from emohead_training.voice.sounds import UNLABELLED, Kind, Sounds, read_sounds
 
 __all__ = ["AutovcConfig", "AutovcTask", "Batch", "train"]
 
 STAGE: Final = "autovc"
 WINDOW: Final = CONTENT_LEFT_FRAMES + CONTENT_CENTRE_FRAMES + CONTENT_RIGHT_FRAMES
+VOICE_FRAMES: Final = SPEAKER_FRAMES // 2
+"""Mel frames that the voice is learnt from: half of what the runtime has, at half the cost."""
 OFFSETS: Final = (0, 6)
 """Frames ahead at which the phoneme is asked for: lips move about 100 ms before the sound."""
 SPEAKER_SCALE: Final = 16.0
 """Sharpness of the speaker classification over cosines."""
+SPEAKER_MARGIN: Final = 0.2
+"""By how much the own voice's cosine must exceed the others'."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +64,12 @@ class AutovcConfig:
     """Windows a step."""
     synthetic_seconds: float = 6000.0
     """Length of synthesised speech."""
-    share_synthetic: float = 0.55
+    align: bool = True
+    """Whether people's known sentences are aligned, which takes minutes."""
+    share_synthetic: float = 0.45
     """Share of windows from synthesised voices."""
+    share_aligned: float = 0.35
+    """Share of windows from people whose words were aligned; the rest is unlabelled."""
     learning_rate: float = 1.5e-3
     """Adam's rate at its peak."""
     content_weight: float = 0.5
@@ -64,6 +78,8 @@ class AutovcConfig:
     """Weight of the phonemes' cross-entropy."""
     speaker_weight: float = 0.05
     """Weight of the speakers' cross-entropy."""
+    critic_weight: float = 0.05
+    """Weight of the loss of the critic that seeks the voice in the code."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +89,7 @@ class Batch:
     mel: Tensor
     """(batch, 48, 80) float32, [0, 1]."""
     voice_mel: Tensor
-    """(batch, 128, 80) float32, [0, 1]."""
+    """(batch, 64, 80) float32, [0, 1]."""
     phonemes: Tensor
     """(batch, 48, offsets) int64, -1 where unknown."""
     speaker: Tensor
@@ -92,18 +108,19 @@ class AutovcTask:
         self.decoder = Decoder()
         self.phoneme = PhonemeHead(len(PHONEMES), len(OFFSETS))
         self.speaker_classes = nn.Linear(CONTENT_CLASS_SIZE, len(self.voices), bias=False)
+        self.critic = VoiceCritic(len(self.voices))
         self.modules: Mapping[str, nn.Module] = {
             SPEAKER_ENCODER.name: self.speaker,
             CONTENT_ENCODER.name: self.content,
             "decoder": self.decoder,
             "phoneme_head": self.phoneme,
             "speaker_classes": self.speaker_classes,
+            "voice_critic": self.critic,
         }
         parameters = [p for m in self.modules.values() for p in m.parameters()]
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {
             STAGE: torch.optim.Adam(parameters, lr=config.learning_rate)
         }
-        self._labelled = sounds.phonemes[sounds.starts[:-1]] != UNLABELLED
         self._lengths = np.diff(sounds.starts)
         self._of_voice = [
             np.flatnonzero((self.voice_of == v) & ~sounds.held_out) for v in range(len(self.voices))
@@ -112,15 +129,19 @@ class AutovcTask:
     def batches(self, seed: int) -> Iterator[Batch]:
         """Endless stream of random windows of the training voices."""
         rng = np.random.default_rng(seed)
+        config = self.config
         usable = ~self.sounds.held_out & (self._lengths > WINDOW + max(OFFSETS))
-        groups = [np.flatnonzero(usable & kind) for kind in (self._labelled, ~self._labelled)]
+        shares = {
+            Kind.SYNTHESISED: config.share_synthetic,
+            Kind.ALIGNED: config.share_aligned,
+            Kind.UNKNOWN: 1 - config.share_synthetic - config.share_aligned,
+        }
+        groups = [np.flatnonzero(usable & (self.sounds.kinds == kind)) for kind in shares]
+        odds = np.array([s * (len(g) > 0) for s, g in zip(shares.values(), groups, strict=True)])
         while True:
-            counts = rng.binomial(self.config.batch, self.config.share_synthetic)
-            chosen = [
-                *self._by_length(rng, groups[0], counts),
-                *self._by_length(rng, groups[1], self.config.batch - counts),
-            ]
-            yield self._batch(rng, chosen)
+            counts = rng.multinomial(config.batch, odds / odds.sum())
+            drawn = [self._by_length(rng, g, n) for g, n in zip(groups, counts, strict=True) if n]
+            yield self._batch(rng, list(np.concatenate(drawn)))
 
     def _by_length(
         self, rng: np.random.Generator, group: NDArray[np.int64], count: int
@@ -149,10 +170,10 @@ class AutovcTask:
         return int(self.sounds.starts[utterance] + rng.integers(room))
 
     def _voice_window(self, rng: np.random.Generator, utterance: int) -> NDArray[np.float16]:
-        """Two seconds of an utterance, repeated where it is shorter."""
-        first = self._position(rng, utterance, SPEAKER_FRAMES)
-        last = min(first + SPEAKER_FRAMES, int(self.sounds.starts[utterance + 1]))
-        return np.resize(self.sounds.mel[first:last], (SPEAKER_FRAMES, self.sounds.mel.shape[1]))
+        """Stretch of an utterance, repeated where it is shorter."""
+        first = self._position(rng, utterance, VOICE_FRAMES)
+        last = min(first + VOICE_FRAMES, int(self.sounds.starts[utterance + 1]))
+        return np.resize(self.sounds.mel[first:last], (VOICE_FRAMES, self.sounds.mel.shape[1]))
 
     def step(self, batch: Batch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
         """One update of all networks."""
@@ -164,6 +185,7 @@ class AutovcTask:
             "content": self.config.content_weight,
             "phoneme": self.config.phoneme_weight,
             "speaker": self.config.speaker_weight,
+            "critic": self.config.critic_weight,
         }
         total = torch.stack([weights.get(k, 1.0) * v for k, v in losses.items()]).sum()
         optimizer.zero_grad(set_to_none=True)
@@ -174,10 +196,12 @@ class AutovcTask:
         return {k: v.detach() for k, v in losses.items()}
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        factors = torch.empty(len(batch.mel)).uniform_(0.88, 1.14)
-        clean, voice_mel = warped(batch.mel, factors), warped(batch.voice_mel, factors)
-        voice = self.speaker(degraded(voice_mel, 0.7))
-        code = self.content.codes(degraded(clean), voice)
+        heard, rebuilt_in = torch.empty(2, len(batch.mel)).uniform_(0.88, 1.14)
+        clean = warped(batch.mel, rebuilt_in)
+        voice = self.speaker(degraded(warped(batch.voice_mel, rebuilt_in), 0.7))
+        with torch.no_grad():
+            heard_voice = self.speaker(degraded(warped(batch.voice_mel, heard), 0.7))
+        code = self.content.codes(degraded(warped(batch.mel, heard)), heard_voice)
         noisy_code = code + 0.05 * torch.randn_like(code)
         coarse, refined = self.decoder(noisy_code, voice)
         rebuilt = functional.l1_loss(coarse, clean) + functional.l1_loss(refined, clean)
@@ -191,28 +215,40 @@ class AutovcTask:
                 logits.flatten(0, 2), batch.phonemes.flatten(), ignore_index=UNLABELLED
             ),
             "speaker": functional.cross_entropy(
-                SPEAKER_SCALE * functional.linear(voice, _unit(self.speaker_classes.weight)),
-                batch.speaker,
+                self._voice_scores(voice, batch.speaker), batch.speaker
             ),
+            "critic": functional.cross_entropy(self.critic(code), batch.speaker),
         }
+
+    def _voice_scores(self, voice: Tensor, own: Tensor) -> Tensor:
+        """Scaled cosines to every voice's direction, the own one lowered by the margin."""
+        cosines = functional.linear(voice, _unit(self.speaker_classes.weight))
+        margins = SPEAKER_MARGIN * functional.one_hot(own, len(self.voices))
+        return SPEAKER_SCALE * (cosines - margins)
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Share of held-out synthesised frames named rightly, and the rebuilding error."""
+        """Share of frames of held-out voices named rightly, and the rebuilding error."""
+        figures = self._judged(Kind.SYNTHESISED)
+        aligned = self._judged(Kind.ALIGNED)
+        return figures | {f"aligned_{name}": value for name, value in aligned.items()}
+
+    def _judged(self, kind: Kind) -> dict[str, float]:
         rng = np.random.default_rng(0)
-        held = np.flatnonzero(self.sounds.held_out & (self._lengths > WINDOW + max(OFFSETS)))
+        usable = self.sounds.held_out & (self._lengths > WINDOW + max(OFFSETS))
+        held = np.flatnonzero(usable & (self.sounds.kinds == kind))
+        if len(held) == 0:
+            return {}
         batch = self._batch(rng, list(rng.choice(held, 192)))
         voice = self.speaker(batch.voice_mel)
         code = self.content.codes(batch.mel, voice)
         centre = slice(CONTENT_LEFT_FRAMES, CONTENT_LEFT_FRAMES + CONTENT_CENTRE_FRAMES)
-        guess = self.phoneme(code)[:, centre].argmax(-1)
-        truth = batch.phonemes[:, centre]
-        known = truth != UNLABELLED
-        rebuilt = self.decoder(code, voice)[1]
+        right = self.phoneme(code)[:, centre].argmax(-1) == batch.phonemes[:, centre]
+        now, ahead = right.float().mean((0, 1)).tolist()
         return {
-            "phoneme_accuracy": float((guess == truth)[..., 0][known[..., 0]].float().mean()),
-            "phoneme_ahead_accuracy": float((guess == truth)[..., 1][known[..., 1]].float().mean()),
-            "rebuilt_error": float(functional.l1_loss(rebuilt, batch.mel)),
+            "phoneme_accuracy": now,
+            "phoneme_ahead_accuracy": ahead,
+            "rebuilt_error": float(functional.l1_loss(self.decoder(code, voice)[1], batch.mel)),
         }
 
 
@@ -246,6 +282,12 @@ def train(run: RunConfig) -> None:
     torch.set_num_threads(1)
     config: AutovcConfig = getattr(recipes, f"{run.recipe}_{STAGE}")()
     cache: Path = run.out / STAGE / f"sounds_{config.synthetic_seconds:.0f}_{run.seed}.npz"
-    sounds = read_sounds(run.data, cache, synthetic_seconds=config.synthetic_seconds, seed=run.seed)
+    sounds = read_sounds(
+        run.data,
+        cache,
+        synthetic_seconds=config.synthetic_seconds,
+        seed=run.seed,
+        align=config.align,
+    )
     torch.manual_seed(run.seed)
     fit(AutovcTask(sounds, config), run, config.budget)

@@ -17,9 +17,10 @@ from emohead_training.models.neutral_landmarks import (
     NUM_MOVEMENTS,
     NeutralLandmarks,
 )
+from emohead_training.voice.posture import PostureMap
 from emohead_training.voice.spoken_clips import MOVING, SpokenClip
 
-__all__ = ["fill_bases"]
+__all__ = ["fill_bases", "fill_posture"]
 
 MOUTH_WEIGHT, JAW_WEIGHT, JAW_TRAIT_WEIGHT = 2.0, 0.5, 0.3
 
@@ -41,6 +42,22 @@ def fill_bases(
     mean, traits = _traits(clips, shares)
     _fill(model.anchor_mean, mean)
     _fill(model.traits, traits)
+
+
+def fill_posture(model: NeutralLandmarks, posture: PostureMap) -> None:
+    """Set the model's typical displacement, in amounts of its movements; after ``fill_bases``.
+
+    Parameters
+    ----------
+    model : NeutralLandmarks
+    posture : PostureMap
+    """
+    importance = _per_point({MOUTH: MOUTH_WEIGHT, JAW: JAW_WEIGHT}, 1.0)
+    movements = model.movements.numpy().astype(np.float64) * importance
+    amounts = importance[:, None] * np.linalg.pinv(movements, rcond=1e-6)
+    mean = model.anchor_mean.numpy().astype(np.float64)
+    _fill(model.posture, posture.matrix @ amounts)
+    _fill(model.posture_mean, (posture.constant + mean @ posture.matrix) @ amounts)
 
 
 def _fill(buffer: torch.Tensor, values: NDArray[np.float64]) -> None:

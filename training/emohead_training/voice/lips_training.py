@@ -22,9 +22,10 @@ from emohead_training.loop import Budget, RunConfig, fit, weights_path
 from emohead_training.models.neutral_landmarks import NUM_MOVEMENTS, NeutralLandmarks
 from emohead_training.voice.autovc_training import STAGE as AUTOVC
 from emohead_training.voice.content_codes import CodeWriter
-from emohead_training.voice.lip_bases import fill_bases
+from emohead_training.voice.lip_bases import fill_bases, fill_posture
 from emohead_training.voice.lip_corpus import LipBatch, LipCorpus, SpelledBatch, SpelledSpeech
 from emohead_training.voice.lip_scores import Scores, predicted, score
+from emohead_training.voice.posture import PostureMap, fit_posture, read_talking_shapes
 from emohead_training.voice.sounds import read_sounds
 from emohead_training.voice.spoken_clips import SpokenClip, read_spoken_clips
 
@@ -44,6 +45,8 @@ class LipsConfig:
     """When to stop."""
     synthetic_seconds: float = 6000.0
     """Length of synthesised speech in the cache that AutoVC's training made."""
+    align: bool = True
+    """Whether people's known sentences are aligned, which takes minutes."""
     num_spelled: int = 200
     """Synthesised utterances with known closures."""
     variants: int = 5
@@ -88,10 +91,13 @@ class LipsTask:
         spelled: SpelledSpeech,
         validation: Sequence[SpokenClip],
         writer: CodeWriter,
+        posture: PostureMap | None = None,
     ) -> None:
         self.config, self.corpus, self.spelled = config, corpus, spelled
         self.model = NeutralLandmarks()
         fill_bases(self.model, corpus.clips, corpus.clip_weights())
+        if posture is not None:
+            fill_posture(self.model, posture)
         self.offsets = nn.Embedding(len(corpus.clips), NUM_MOVEMENTS)
         nn.init.zeros_(self.offsets.weight)
         self.modules: Mapping[str, nn.Module] = {STAGE: self.model, "clip_offsets": self.offsets}
@@ -131,8 +137,9 @@ class LipsTask:
         return {k: v.detach() for k, v in losses.items()}
 
     def _run(self, content: Tensor, anchor: Tensor) -> Tensor:
+        """Displacements (voters, batch, frames, 68, 3); each network meets the goal by itself."""
         noisy = content + self.config.code_noise * torch.randn_like(content)
-        moved: Tensor = self.model(noisy, anchor, *self.model.zero_state(len(anchor)))[0]
+        moved: Tensor = self.model.votes(noisy, anchor, *self.model.zero_state(len(anchor)))[0]
         return moved
 
     def _clip_offset(self, batch: LipBatch) -> Tensor:
@@ -146,7 +153,7 @@ class LipsTask:
         config = self.config
         moved = self._run(batch.content, batch.anchor) + self._clip_offset(batch)[:, None]
         error = _length(moved - batch.moved)
-        speed = _length((moved - batch.moved).diff(dim=1))[..., list(MOUTH)].mean(-1)
+        speed = _length((moved - batch.moved).diff(dim=2))[..., list(MOUTH)].mean(-1)
         opening = _opening(moved + batch.anchor[:, None])
         true_opening = _opening(batch.moved + batch.anchor[:, None])
         excess = (opening - true_opening).relu() * (true_opening < NEARLY_CLOSED)
@@ -205,7 +212,8 @@ def _opening(landmarks: Tensor) -> Tensor:
 
 
 def _mean(values: Tensor, where: Tensor) -> Tensor:
-    return (values * where).sum() / where.sum().clamp(min=1)
+    """Mean over voters (the first axis) and where it counts."""
+    return (values * where).sum() / (len(values) * where.sum()).clamp(min=1)
 
 
 def _is_held_out(identity: str, share: float) -> bool:
@@ -227,7 +235,13 @@ def train(run: RunConfig) -> None:
     config: LipsConfig = getattr(recipes, f"{run.recipe}_{STAGE}")()
     torch.manual_seed(run.seed)
     cache = run.out / AUTOVC / f"sounds_{config.synthetic_seconds:.0f}_{run.seed}.npz"
-    sounds = read_sounds(run.data, cache, synthetic_seconds=config.synthetic_seconds, seed=run.seed)
+    sounds = read_sounds(
+        run.data,
+        cache,
+        synthetic_seconds=config.synthetic_seconds,
+        seed=run.seed,
+        align=config.align,
+    )
     writer = CodeWriter(weights_path(run.out, AUTOVC))
     clips = read_spoken_clips(run.data, ("train", "val"))
     held = [c.split == "val" or _is_held_out(c.identity, config.held_out_share) for c in clips]
@@ -235,4 +249,6 @@ def train(run: RunConfig) -> None:
     corpus = LipCorpus(trained, writer, seed=run.seed, variants=config.variants)
     spelled = SpelledSpeech(sounds, writer, count=config.num_spelled, seed=run.seed)
     validation = [c for c, h in zip(clips, held, strict=True) if h]
-    fit(LipsTask(config, corpus, spelled, validation, writer), run, config.budget, ema_decay=0.99)
+    posture = fit_posture(read_talking_shapes(run.data))
+    task = LipsTask(config, corpus, spelled, validation, writer, posture)
+    fit(task, run, config.budget, ema_decay=0.99)

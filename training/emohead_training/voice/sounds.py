@@ -73,7 +73,9 @@ class Sounds:
         return len(self.voices)
 
 
-def read_sounds(data: Path, cache: Path, *, synthetic_seconds: float, seed: int = 0) -> Sounds:
+def read_sounds(
+    data: Path, cache: Path, *, synthetic_seconds: float, seed: int = 0, align: bool = True
+) -> Sounds:
     """Load the cache of mels, making it first where it is missing.
 
     Parameters
@@ -86,13 +88,15 @@ def read_sounds(data: Path, cache: Path, *, synthetic_seconds: float, seed: int 
         Length of synthesised speech; a twentieth of it more is held out.
     seed : int
         Seed of the synthesised sentences.
+    align : bool
+        Whether to find the phonemes of people's known sentences, which takes minutes.
 
     Returns
     -------
     Sounds
     """
     if not cache.is_file():
-        _write(cache, _all_sounds(data, synthetic_seconds, seed))
+        _write(cache, _all_sounds(data, synthetic_seconds, seed, align))
     with np.load(cache, allow_pickle=False) as stored:
         return Sounds(**{name: stored[name] for name in stored.files})
 
@@ -100,16 +104,16 @@ def read_sounds(data: Path, cache: Path, *, synthetic_seconds: float, seed: int 
 _Entry = tuple[NDArray[np.float32], NDArray[np.int64] | None, str, bool, Kind]
 
 
-def _all_sounds(data: Path, synthetic_seconds: float, seed: int) -> Iterator[_Entry]:
+def _all_sounds(data: Path, synthetic_seconds: float, seed: int, align: bool) -> Iterator[_Entry]:
     yield from _synthetic(synthetic_seconds, seed, held_out=False)
     yield from _synthetic(synthetic_seconds / 20, seed + 1_000_003, held_out=True)
     for voice in read_voice_index(data, may_be_empty=True):
         if voice.split != "test":
             held_out = voice.split == "val" or _is_held_out(voice.speaker)
-            yield _recorded(voice.path, voice.speaker, held_out)
+            yield _recorded(voice.path, voice.speaker, held_out, align)
     for clip in read_video_index(data, may_be_empty=True):
         if clip.split != "test" and clip.has_speech:
-            yield _recorded(clip.path, clip.identity, clip.split == "val")
+            yield _recorded(clip.path, clip.identity, clip.split == "val", align)
 
 
 def _is_held_out(voice: str) -> bool:
@@ -117,9 +121,10 @@ def _is_held_out(voice: str) -> bool:
     return zlib.crc32(voice.encode()) % 1000 < 1000 * HELD_OUT_SHARE
 
 
-def _recorded(path: Path, voice: str, held_out: bool) -> _Entry:
+def _recorded(path: Path, voice: str, held_out: bool, align: bool) -> _Entry:
     """Read a clip, with its phonemes where they were stored or its name tells the words."""
-    samples, spelling, words = read_sound(path), read_spelling(path), transcript(path)
+    samples, spelling = read_sound(path), read_spelling(path)
+    words = transcript(path) if align else None
     mel = content_mel(samples).mel
     if spelling is not None:
         kind, times = Kind.SYNTHESISED, (spelling.phonemes, spelling.starts_s)

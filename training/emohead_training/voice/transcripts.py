@@ -21,9 +21,18 @@ _COMMANDS: Final = {"b": "bin", "l": "lay", "p": "place", "s": "set"}
 _COLOURS: Final = {"b": "blue", "g": "green", "r": "red", "w": "white"}
 _PREPOSITIONS: Final = {"a": "at", "b": "by", "i": "in", "w": "with"}
 _LETTERS: Final = {letter: letter for letter in "abcdefghijklmnopqrstuvxyz"}
-_DIGITS: Final = dict(
-    zip("z123456789", "zero one two three four five six seven eight nine".split(), strict=True)
-)
+_DIGITS: Final = {
+    "z": "zero",
+    "1": "one",
+    "2": "two",
+    "3": "three",
+    "4": "four",
+    "5": "five",
+    "6": "six",
+    "7": "seven",
+    "8": "eight",
+    "9": "nine",
+}
 _ADVERBS: Final = {"a": "again", "n": "now", "p": "please", "s": "soon"}
 _GRID: Final = (_COMMANDS, _COLOURS, _PREPOSITIONS, _LETTERS, _DIGITS, _ADVERBS)
 """Word by letter, for each of the six letters of a GRID name."""
