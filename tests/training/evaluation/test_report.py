@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from emohead.errors import BundleError, InputError
 from emohead_training import recipes
-from emohead_training.cli import TRAINERS, app
+from emohead_training.cli import app
 from emohead_training.evaluation.evaluate import (
     _HEADLINES,
     PARTS,
@@ -21,6 +21,7 @@ from emohead_training.evaluation.evaluate import (
     evaluate_bundle,
 )
 from emohead_training.evaluation.report import BARS, table, write_json, write_markdown
+from emohead_training.trainers import TRAINERS
 
 OWED = {
     "mouth_box_error",

@@ -34,6 +34,7 @@ from emohead_training.emotion.spoken_clips import (
 from emohead_training.emotion.windows import window_frames_of, windows_of
 from emohead_training.loop import Budget, RunConfig, fit, load_weights, weights_path
 from emohead_training.models.emotion_encoder import EmotionEncoder
+from emohead_training.recipe_book import config_of
 
 __all__ = ["EmotionConfig", "EmotionTask", "train"]
 
@@ -236,10 +237,8 @@ def train(run: RunConfig) -> None:
     run : RunConfig
         Command-line settings; the recipe names the `EmotionConfig`.
     """
-    from emohead_training import recipes
-
     torch.set_num_threads(1)
-    recipe: EmotionConfig = getattr(recipes, f"{run.recipe}_{STAGE}")()
+    recipe: EmotionConfig = config_of(run.recipe, STAGE)
     config = replace(recipe, budget=run.budget(recipe.budget))
     clips = read_spoken_clips(run.data, run.out / STAGE / "log_mels.npz")
     torch.manual_seed(run.seed)

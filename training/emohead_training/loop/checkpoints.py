@@ -23,12 +23,24 @@ from emohead_training.loop.config import Task
 from emohead_training.loop.tensor_file import read_notes, read_tensors, write_tensors
 from emohead_training.loop.weights import WEIGHTS_FILE, Averages, assign, flat
 
-__all__ = ["MAX_FILE_BYTES", "Checkpoint", "latest", "publish", "restore", "write"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "PROGRESS_FILE",
+    "Checkpoint",
+    "drop_all",
+    "latest",
+    "publish",
+    "read_json",
+    "restore",
+    "write",
+    "write_json",
+]
 
 MAX_FILE_BYTES: Final = 15 << 20
 """No file of a checkpoint is larger, so that it travels where files may have 16 MiB."""
 PREFIX: Final = "checkpoint-"
 PROGRESS_FILE: Final = "progress.json"
+"""What a stage has done, beside its weights."""
 RECORD_FILE: Final = "run.json"
 _OLD_STATE: Final = "training_state.safetensors"
 _LIVE, _AVERAGE, _OPTIMIZER = "live", "average", "optimizer"
@@ -63,8 +75,8 @@ def write(
     tensors |= {f"{_AVERAGE}.{k}": v for k, v in averages.values.items()}
     for number, part in enumerate(_parts(tensors | _optimizer_tensors(task.optimizers))):
         write_tensors(partial / f"tensors-{number:02d}.safetensors", part)
-    _write_json(partial / PROGRESS_FILE, progress)
-    _write_json(partial / RECORD_FILE, record)
+    write_json(partial / PROGRESS_FILE, progress)
+    write_json(partial / RECORD_FILE, record)
     for other in _folders(folder):
         if other >= final:
             _drop(other)
@@ -83,8 +95,8 @@ def publish(
     weights = folder / WEIGHTS_FILE
     if not weights.is_file() or read_notes(weights).get("step") != step:
         write_tensors(weights, averages.values, {"step": step})
-    _write_json(folder / PROGRESS_FILE, progress)
-    _write_json(folder / RECORD_FILE, record)
+    write_json(folder / PROGRESS_FILE, progress)
+    write_json(folder / RECORD_FILE, record)
 
 
 def latest(folder: Path) -> Checkpoint | None:
@@ -124,6 +136,12 @@ def restore(checkpoint: Checkpoint, task: Task, averages: Averages) -> None:
     assign(targets, checkpoint.tensors)
     for name, optimizer in task.optimizers.items():
         _restore_optimizer(optimizer, f"{_OPTIMIZER}.{name}.", checkpoint.tensors)
+
+
+def drop_all(folder: Path) -> None:
+    """Delete every checkpoint below `folder`."""
+    for checkpoint in _folders(folder):
+        _drop(checkpoint)
 
 
 def _drop(folder: Path) -> None:
@@ -186,7 +204,16 @@ def _restore_optimizer(optimizer: Optimizer, head: str, stored: Mapping[str, Ten
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None where there is no file."""
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object, complete or not at all."""
     temporary = path.with_name(path.name + ".partial")
     with temporary.open("w", encoding="utf-8") as file:
         json.dump(content, file, indent=1)

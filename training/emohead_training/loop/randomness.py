@@ -17,8 +17,9 @@ from emohead_training.loop.config import Task
 
 __all__ = ["BLOCK_STEPS", "Batches", "reseed", "seed_all"]
 
-BLOCK_STEPS: Final = 50
-"""Steps fed by one stream: fewer restart it too often, more make a resume slow."""
+BLOCK_STEPS: Final = 60
+"""Steps fed by one stream: fewer restart it too often, more make a resume slow. Shares out evenly
+over any few networks that a stage trains in turn."""
 _STREAM, _STEP = 0, 1
 
 

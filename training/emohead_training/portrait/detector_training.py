@@ -24,6 +24,7 @@ from emohead_training.portrait.detector_loss import detector_loss, overlap
 from emohead_training.portrait.frames import FaceFrames, load_frames
 from emohead_training.portrait.landmark_training import cosine_rate, images_to
 from emohead_training.portrait.scenes import SceneBatch, draw_scenes, with_mirrored
+from emohead_training.recipe_book import config_of
 
 __all__ = ["DetectorRecipe", "DetectorTask", "train"]
 
@@ -64,11 +65,12 @@ class DetectorTask:
     def __init__(
         self, recipe: DetectorRecipe, steps: int, train: FaceFrames, val: FaceFrames
     ) -> None:
-        self.recipe, self.steps, self.train = recipe, steps, train
+        self.config, self.steps, self.train = recipe, steps, train
         self.network = FaceDetector().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), recipe.rate, weight_decay=0.01
         )
+        self.clip_norms = {FACE_DETECTOR.name: 10.0}
         self.modules: Mapping[str, nn.Module] = {FACE_DETECTOR.name: self.network}
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {FACE_DETECTOR.name: self.optimizer}
         self.scenes = draw_scenes(val, _VALIDATION_SCENES, np.random.default_rng(0), plain=True)
@@ -77,11 +79,11 @@ class DetectorTask:
         """Endless scenes."""
         rng = np.random.default_rng(seed)
         while True:
-            yield with_mirrored(draw_scenes(self.train, self.recipe.batch // 2, rng))
+            yield with_mirrored(draw_scenes(self.train, self.config.batch // 2, rng))
 
     def step(self, batch: SceneBatch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
         """One optimiser step."""
-        rate = cosine_rate(step, self.steps, self.recipe.rate, self.recipe.warm_up)
+        rate = cosine_rate(step, self.steps, self.config.rate, self.config.warm_up)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with fabric.autocast():
@@ -90,7 +92,6 @@ class DetectorTask:
         loss, figures = detector_loss(boxes.float(), logits.float(), truth, self.network.cells[0])
         self.optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
         self.optimizer.step()
         return {"loss": loss.detach(), **figures}
 
@@ -133,7 +134,7 @@ def train(run: RunConfig, recipe: DetectorRecipe | None = None) -> None:
     recipe : DetectorRecipe, optional
         Instead of the one that `run` names.
     """
-    chosen = recipe or _named(run.recipe)
+    chosen: DetectorRecipe = recipe or config_of(run.recipe, FACE_DETECTOR.name)
     cv2.setNumThreads(1)
     cache = run.out / "cache"
     frames = {s: load_frames(run.data, cache, s) for s in _SPLITS}
@@ -141,10 +142,3 @@ def train(run: RunConfig, recipe: DetectorRecipe | None = None) -> None:
     torch.manual_seed(run.seed)
     task = DetectorTask(chosen, steps, frames["train"], frames["val"])
     fit(task, run, chosen.budget, ema_decay=_EMA_DECAY)
-
-
-def _named(name: str) -> DetectorRecipe:
-    from emohead_training import recipes
-
-    found: DetectorRecipe = getattr(recipes, f"{name}_{FACE_DETECTOR.name}")()
-    return found

@@ -23,6 +23,7 @@ from emohead_training.models.face_landmarks import FaceLandmarks
 from emohead_training.portrait.frames import FaceFrames, load_frames
 from emohead_training.portrait.landmark_data import CropBatch, draw_batch, plain_crop
 from emohead_training.portrait.landmark_loss import landmark_loss, point_error
+from emohead_training.recipe_book import config_of
 
 __all__ = ["LandmarkRecipe", "LandmarkTask", "cosine_rate", "train"]
 
@@ -77,11 +78,12 @@ class LandmarkTask:
     def __init__(
         self, recipe: LandmarkRecipe, steps: int, train: FaceFrames, val: FaceFrames
     ) -> None:
-        self.recipe, self.steps, self.train = recipe, steps, train
+        self.config, self.steps, self.train = recipe, steps, train
         self.network = FaceLandmarks().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), recipe.rate, weight_decay=0.01
         )
+        self.clip_norms = {FACE_LANDMARKS.name: 5.0}
         self.modules: Mapping[str, nn.Module] = {FACE_LANDMARKS.name: self.network}
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {FACE_LANDMARKS.name: self.optimizer}
         every = np.linspace(
@@ -95,11 +97,11 @@ class LandmarkTask:
         """Endless augmented batches."""
         rng = np.random.default_rng(seed)
         while True:
-            yield draw_batch(self.train, self.recipe.batch, rng, self.recipe.negatives)
+            yield draw_batch(self.train, self.config.batch, rng, self.config.negatives)
 
     def step(self, batch: CropBatch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
         """One optimiser step."""
-        rate = cosine_rate(step, self.steps, self.recipe.rate, self.recipe.warm_up)
+        rate = cosine_rate(step, self.steps, self.config.rate, self.config.warm_up)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with fabric.autocast():
@@ -108,7 +110,6 @@ class LandmarkTask:
         loss, figures = landmark_loss(found.float(), logit.float(), truth, face)
         self.optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
         return {"loss": loss.detach(), **figures}
 
@@ -137,17 +138,10 @@ def train(run: RunConfig, recipe: LandmarkRecipe | None = None) -> None:
     recipe : LandmarkRecipe, optional
         Instead of the one that `run` names.
     """
-    chosen = recipe or _named(run.recipe)
+    chosen: LandmarkRecipe = recipe or config_of(run.recipe, FACE_LANDMARKS.name)
     cv2.setNumThreads(1)
     cache = run.out / "cache"
     frames = {s: load_frames(run.data, cache, s) for s in _SPLITS}
     steps = run.budget(chosen.budget).steps
     torch.manual_seed(run.seed)
     fit(LandmarkTask(chosen, steps, frames["train"], frames["val"]), run, chosen.budget)
-
-
-def _named(name: str) -> LandmarkRecipe:
-    from emohead_training import recipes
-
-    found: LandmarkRecipe = getattr(recipes, f"{name}_{FACE_LANDMARKS.name}")()
-    return found

@@ -20,6 +20,7 @@ from emohead.emotion import EMOTIONS
 from emohead_training.loop import Budget, RunConfig, fit
 from emohead_training.models.emotion_landmarks import STAGE, EmotionLandmarks
 from emohead_training.models.landmark_critics import EmotionCritic, SourceCritic, edge_weights
+from emohead_training.recipe_book import config_of
 from emohead_training.stylisation.batches import FaceSampler, StyleBatch
 from emohead_training.stylisation.faces import FaceClip, read_faces
 from emohead_training.stylisation.styles import measure_styles
@@ -101,6 +102,7 @@ class StylisationTask:
             "generator": torch.optim.Adam(self.generator.parameters(), config.learning_rate),
             "critics": torch.optim.Adam(critics, config.critic_rate, betas=(0.5, 0.9)),
         }
+        self.clip_norms = {"generator": 5.0}
         self._weights = edge_weights() / _UNIT
         self._held_out = next(FaceSampler(held_out, self._styles, 0).batches(512, 0))
 
@@ -158,7 +160,6 @@ class StylisationTask:
         optimizer = self.optimizers["generator"]
         optimizer.zero_grad()
         fabric.backward(loss + listens * critics)
-        nn.utils.clip_grad_norm_(self.generator.parameters(), 5.0)
         optimizer.step()
         return {
             "style": style.detach(),
@@ -214,11 +215,9 @@ def train(run: RunConfig) -> None:
     run : RunConfig
         Command-line settings; the recipe names the `EmotionLandmarksConfig`.
     """
-    from emohead_training import recipes
-
     torch.set_num_threads(1)
     torch.manual_seed(run.seed)
-    config: EmotionLandmarksConfig = getattr(recipes, f"{run.recipe}_{STAGE}")()
+    config: EmotionLandmarksConfig = config_of(run.recipe, STAGE)
     config = replace(config, budget=run.budget(config.budget))
     clips, held_out = read_faces(run.data, "train"), read_faces(run.data, "val")
     fit(StylisationTask(clips, held_out, config, run.seed), run, config.budget)

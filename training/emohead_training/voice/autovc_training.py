@@ -36,6 +36,7 @@ from emohead_training.models.autovc import (
     SpeakerEncoder,
     VoiceCritic,
 )
+from emohead_training.recipe_book import config_of
 from emohead_training.voice.mel_augmentation import degraded, warped
 from emohead_training.voice.phonemes import PHONEMES
 from emohead_training.voice.sounds import UNLABELLED, Kind, Sounds, read_sounds
@@ -121,6 +122,7 @@ class AutovcTask:
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {
             STAGE: torch.optim.Adam(parameters, lr=config.learning_rate)
         }
+        self.clip_norms = {STAGE: 1.0}
         self._lengths = np.diff(sounds.starts)
         self._of_voice = [
             np.flatnonzero((self.voice_of == v) & ~sounds.held_out) for v in range(len(self.voices))
@@ -190,8 +192,6 @@ class AutovcTask:
         total = torch.stack([weights.get(k, 1.0) * v for k, v in losses.items()]).sum()
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(total)
-        parameters = [p for g in optimizer.param_groups for p in g["params"]]
-        nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         return {k: v.detach() for k, v in losses.items()}
 
@@ -277,10 +277,8 @@ def train(run: RunConfig) -> None:
     run : RunConfig
         Command-line settings; the recipe names the `AutovcConfig`.
     """
-    from emohead_training import recipes
-
     torch.set_num_threads(1)
-    config: AutovcConfig = getattr(recipes, f"{run.recipe}_{STAGE}")()
+    config: AutovcConfig = config_of(run.recipe, STAGE)
     cache: Path = run.out / STAGE / f"sounds_{config.synthetic_seconds:.0f}_{run.seed}.npz"
     sounds = read_sounds(
         run.data,

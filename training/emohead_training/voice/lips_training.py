@@ -20,6 +20,7 @@ from emohead.geometry.landmarks import JAW, LIP_PAIRS, MIRROR, MOUTH, NOSE_BASE
 from emohead.stages import NEUTRAL_LANDMARKS, NUM_LANDMARKS
 from emohead_training.loop import Budget, RunConfig, fit, weights_path
 from emohead_training.models.neutral_landmarks import NUM_MOVEMENTS, NeutralLandmarks
+from emohead_training.recipe_book import config_of
 from emohead_training.voice.autovc_training import STAGE as AUTOVC
 from emohead_training.voice.content_codes import CodeWriter
 from emohead_training.voice.lip_bases import fill_bases, fill_posture
@@ -61,6 +62,8 @@ class LipsConfig:
     """Video frames a stretch."""
     learning_rate: float = 2e-3
     """AdamW's rate at its peak."""
+    weight_decay: float = 1e-3
+    """Of AdamW, on the network."""
     code_noise: float = 0.15
     """Noise added to content codes."""
     cheek_weight: float = 0.25
@@ -102,12 +105,13 @@ class LipsTask:
         nn.init.zeros_(self.offsets.weight)
         self.modules: Mapping[str, nn.Module] = {STAGE: self.model, "clip_offsets": self.offsets}
         groups = [
-            {"params": list(self.model.parameters()), "weight_decay": 1e-3},
+            {"params": list(self.model.parameters()), "weight_decay": config.weight_decay},
             {"params": list(self.offsets.parameters()), "weight_decay": 0.0},
         ]
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {
             STAGE: torch.optim.AdamW(groups, lr=config.learning_rate)
         }
+        self.clip_norms = {STAGE: 1.0}
         rng = np.random.default_rng(0)
         self._validation = [(c, writer.codes(c.mel, rng, degrade=False)) for c in validation]
 
@@ -132,7 +136,6 @@ class LipsTask:
         losses = self._filmed_losses(filmed) | self._spelled_losses(spelled, filmed.anchor)
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(torch.stack(list(losses.values())).sum())
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         optimizer.step()
         return {k: v.detach() for k, v in losses.items()}
 
@@ -229,10 +232,8 @@ def train(run: RunConfig) -> None:
     run : RunConfig
         Command-line settings; the recipe names the `LipsConfig`.
     """
-    from emohead_training import recipes
-
     torch.set_num_threads(1)
-    config: LipsConfig = getattr(recipes, f"{run.recipe}_{STAGE}")()
+    config: LipsConfig = config_of(run.recipe, STAGE)
     torch.manual_seed(run.seed)
     cache = run.out / AUTOVC / f"sounds_{config.synthetic_seconds:.0f}_{run.seed}.npz"
     sounds = read_sounds(

@@ -1,0 +1,168 @@
+"""All stages in order: skipping, continuing, refusing, and every stage in every recipe."""
+
+import dataclasses
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from typer.testing import CliRunner  # noqa: E402
+
+from emohead.errors import InputError  # noqa: E402
+from emohead_training import pipeline, recipe_book, trainers  # noqa: E402
+from emohead_training.loop import Budget, RunConfig, fit  # noqa: E402
+from emohead_training.pipeline import StageError, train_all  # noqa: E402
+from emohead_training.recipe_book import RECIPES, check_corpus, config_of  # noqa: E402
+from emohead_training.trainers import TRAINERS, train_stage  # noqa: E402
+
+from .loop.tasks import Line  # noqa: E402
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("stage", TRAINERS)
+def test_every_stage_has_every_recipe(stage, recipe):
+    config = config_of(recipe, stage)
+    assert dataclasses.is_dataclass(config)
+    assert config.budget.steps > 0
+
+
+def test_the_papers_settings():
+    ravdess = {stage: config_of("paper_ravdess", stage) for stage in TRAINERS}
+    assert ravdess == {stage: config_of("paper_crema_d", stage) for stage in TRAINERS}
+    for stage in ("neutral_landmarks", "emotion_encoder", "emotion_landmarks"):
+        assert ravdess[stage].learning_rate == 1e-4
+    for stage in ("renderer_local", "renderer_global"):
+        assert ravdess[stage].learning_rate == 2e-4
+        assert not ravdess[stage].use_warp
+    style = ravdess["emotion_landmarks"]
+    weights = (style.adversarial_weight, style.class_weight, style.cycle_weight)
+    assert weights == (1.0, 10.0, 10.0)
+
+
+def test_an_unknown_recipe_or_stage_is_refused():
+    with pytest.raises(InputError, match="expected a recipe among smoke, default"):
+        config_of("huge", "autovc")
+    with pytest.raises(InputError, match="expected a stage among face_detector"):
+        trainers.trainer_of("nose")
+
+
+def _voices(root, rows):
+    root.mkdir(exist_ok=True)
+    lines = ["file,dataset,speaker,split,emotion", *rows]
+    (root / "audio.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_a_paper_recipe_wants_its_corpus_and_its_test_people(tmp_path):
+    good = _voices(tmp_path / "a", ["a,ravdess,01,train,sad", "b,ravdess,03,test,sad"])
+    check_corpus("paper_ravdess", good)
+    check_corpus("default", tmp_path / "nowhere")
+    mixed = _voices(tmp_path / "b", ["a,ravdess,01,train,sad", "b,crema-d,1001,train,sad"])
+    with pytest.raises(InputError, match="alone, .* also holds crema-d"):
+        check_corpus("paper_ravdess", mixed)
+    leaky = _voices(tmp_path / "c", ["a,ravdess,01,train,sad", "b,ravdess,03,train,sad"])
+    with pytest.raises(InputError, match="Table 4, .* has ravdess-03 on the wrong side"):
+        check_corpus("paper_ravdess", leaky)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Config:
+    budget: Budget = dataclasses.field(default_factory=lambda: Budget(steps=5))
+    rate: float = 0.1
+
+
+class _Stages:
+    """Two stages that train a line; the second reads the first one's weights."""
+
+    def __init__(self, monkeypatch):
+        self.config, self.trained, self.fails = _Config(), [], False
+        made = {n: trainers.Trainer(module=n, summary="") for n in ("first", "second")}
+        made["second"] = dataclasses.replace(made["second"], needs=("first",), takes_recipe=True)
+        monkeypatch.setattr(trainers, "TRAINERS", made)
+        monkeypatch.setattr(trainers, "import_module", lambda name: self)
+        for module in (recipe_book, pipeline):
+            monkeypatch.setattr(module, "config_of", lambda recipe, stage: self.config)
+
+    def train(self, run, config=None):
+        task = Line()
+        task.name = "first" if config is None else "second"
+        if self.fails and config is not None:
+            raise RuntimeError("out of memory\nand much more")
+        self.trained.append(task.name)
+        fit(task, run, self.config.budget)
+
+
+def _train_all(folder, **others):
+    said = []
+    run = RunConfig(data=folder / "data", out=folder / "out", device="cpu", **others)
+    train_all(run, said.append, stages=("first", "second"))
+    return said
+
+
+def test_finished_stages_are_skipped_and_a_failed_one_is_continued(tmp_path, monkeypatch):
+    stages = _Stages(monkeypatch)
+    stages.fails = True
+    with pytest.raises(StageError, match="second failed: RuntimeError: out of memory; start"):
+        _train_all(tmp_path)
+    stages.fails = False
+    assert _train_all(tmp_path) == ["first: finished before, skipped", "second: training"]
+    assert stages.trained == ["first", "second"]
+
+
+def test_a_stage_is_trained_anew_upon_new_weights(tmp_path, monkeypatch):
+    _Stages(monkeypatch)
+    _train_all(tmp_path)
+    run = RunConfig(data=tmp_path / "data", out=tmp_path / "out", device="cpu", steps=9)
+    train_stage("first", run)
+    said = _train_all(tmp_path)
+    assert said[1:] == [
+        "second: what it builds upon was trained again, so is it",
+        "second: training",
+    ]
+    history = json.loads((tmp_path / "out" / "second" / "progress.json").read_text())["history"]
+    assert [e["step"] for e in history] == [5]
+
+
+def test_a_larger_budget_continues(tmp_path, monkeypatch):
+    stages = _Stages(monkeypatch)
+    run = RunConfig(data=tmp_path, out=tmp_path / "out", device="cpu")
+    train_all(run, lambda _: None, stages=("first",))
+    train_all(dataclasses.replace(run, steps=8), lambda _: None, stages=("first",))
+    progress = json.loads((tmp_path / "out" / "first" / "progress.json").read_text())
+    assert [e["step"] for e in progress["history"]] == [5, 8]
+    assert stages.trained == ["first", "first"]
+
+
+@pytest.mark.parametrize("change", ["config", "data"])
+def test_a_stage_made_of_something_else_is_named_and_kept(tmp_path, monkeypatch, change):
+    stages = _Stages(monkeypatch)
+    _train_all(tmp_path)
+    expected = {"config": "first .*rate was 0.1, is 0.2", "data": "first .*data was"}
+    if change == "config":
+        stages.config = _Config(rate=0.2)
+    else:
+        _voices(tmp_path / "data", [])
+    with pytest.raises(InputError, match=expected[change]):
+        _train_all(tmp_path)
+
+
+def test_the_command_line_says_which_stage_failed(tmp_path, capsys, monkeypatch):
+    from emohead_training import cli
+
+    monkeypatch.setattr("sys.argv", ["emohead-train", "all", "--data", str(tmp_path), "--out", "x"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 1
+    error = capsys.readouterr().err
+    assert "error: the stage face_detector failed: expected an index at" in error
+    assert "Traceback" not in error
+
+
+def test_critic_networks_belong_to_the_renderer_alone():
+    from emohead_training.cli import app
+
+    helps = {s: CliRunner().invoke(app, [s, "--help"]).output for s in ("autovc", "renderer_local")}
+    assert "--identity-net" in helps["renderer_local"]
+    assert "--identity-net" not in helps["autovc"]
+    assert all("--devices" in text and "--from-bundle" in text for text in helps.values())
