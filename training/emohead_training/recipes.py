@@ -23,8 +23,8 @@ def smoke_autovc() -> AutovcConfig:
 
 
 def default_autovc() -> AutovcConfig:
-    """The shipped encoders: 5 minutes of one core for the sounds, 6 to train, seed 0."""
-    return AutovcConfig(budget=Budget(steps=1600))
+    """The shipped encoders: 5 minutes of one core for the sounds, 15 to train, seed 0."""
+    return AutovcConfig(budget=Budget(steps=4000))
 
 
 def smoke_emotion_landmarks() -> EmotionLandmarksConfig:

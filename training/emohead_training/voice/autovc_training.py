@@ -8,6 +8,7 @@ Not here: the networks (``models/autovc.py``) and the reading of sound (``sounds
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,19 +68,19 @@ class AutovcConfig:
     """Length of synthesised speech."""
     align: bool = True
     """Whether people's known sentences are aligned, which takes minutes."""
-    share_synthetic: float = 0.45
+    share_synthetic: float = 0.6
     """Share of windows from synthesised voices."""
-    share_aligned: float = 0.35
+    share_aligned: float = 0.25
     """Share of windows from people whose words were aligned; the rest is unlabelled."""
     learning_rate: float = 1.5e-3
     """Adam's rate at its peak."""
     content_weight: float = 0.5
     """Weight of the content loss."""
-    phoneme_weight: float = 0.3
+    phoneme_weight: float = 0.8
     """Weight of the phonemes' cross-entropy."""
     speaker_weight: float = 0.05
     """Weight of the speakers' cross-entropy."""
-    critic_weight: float = 0.05
+    critic_weight: float = 0.03
     """Weight of the loss of the critic that seeks the voice in the code."""
 
 
@@ -124,6 +125,8 @@ class AutovcTask:
         }
         self.clip_norms = {STAGE: 1.0}
         self._lengths = np.diff(sounds.starts)
+        corpora = [re.split(r"[ _-]", voice)[0] for voice in self.voices]
+        self._corpus = torch.from_numpy(np.unique(corpora, return_inverse=True)[1])
         self._of_voice = [
             np.flatnonzero((self.voice_of == v) & ~sounds.held_out) for v in range(len(self.voices))
         ]
@@ -217,8 +220,13 @@ class AutovcTask:
             "speaker": functional.cross_entropy(
                 self._voice_scores(voice, batch.speaker), batch.speaker
             ),
-            "critic": functional.cross_entropy(self.critic(code), batch.speaker),
+            "critic": self._critic_loss(code, batch.speaker),
         }
+
+    def _critic_loss(self, code: Tensor, own: Tensor) -> Tensor:
+        """Cross-entropy among the voices of the same corpus, who say the same kind of things."""
+        other = self._corpus[own][:, None] != self._corpus
+        return functional.cross_entropy(self.critic(code).masked_fill(other, -1e4), own)
 
     def _voice_scores(self, voice: Tensor, own: Tensor) -> Tensor:
         """Scaled cosines to every voice's direction, the own one lowered by the margin."""

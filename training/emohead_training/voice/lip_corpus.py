@@ -20,6 +20,7 @@ from emohead_training.voice.content_codes import CodeWriter, codes_at, interpola
 from emohead_training.voice.phonemes import PHONEMES, SILENCE
 from emohead_training.voice.sounds import UNLABELLED, Sounds
 from emohead_training.voice.spoken_clips import SpokenClip, mouth_opening
+from emohead_training.voice.sync import sound_shifts
 
 __all__ = ["LipBatch", "LipCorpus", "SpelledBatch", "SpelledSpeech"]
 
@@ -84,6 +85,8 @@ class LipCorpus:
         self._members = [[i for i, c in enumerate(self.clips) if c.identity == p] for p in people]
         self._odds = self._person_odds()
         self._anchors = [_closed_frames(c) for c in self.clips]
+        clean = [variants[0] for variants in self.codes]
+        self.shifts = sound_shifts(self.clips, clean, self.clip_weights())
 
     def _person_odds(self) -> NDArray[np.float64]:
         frequent = np.array(
@@ -135,7 +138,7 @@ class LipCorpus:
         mirror = bool(rng.random() < 0.5)
         if mirror:
             anchor, landmarks = mirrored(anchor), mirrored(landmarks)
-        content = codes_at(codes[rng.integers(len(codes))], times + LEAD_FRAMES * pace)
+        content = codes_at(codes[rng.integers(len(codes))], times + LEAD_FRAMES * pace + self.shifts[index])
         moved = (landmarks - anchor).astype(np.float32)
         return content, anchor.astype(np.float32), moved, known, np.array(mirror)
 
