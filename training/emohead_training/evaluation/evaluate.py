@@ -171,6 +171,14 @@ def _rendering(subject: _Subject) -> Mapping[str, Any]:
     )
 
 
+def _content(subject: _Subject) -> Mapping[str, Any]:
+    from emohead_training.voice.content_codes import GraphCodeWriter
+    from emohead_training.voice.probes import content_probes
+
+    runners = subject.runner(SPEAKER_ENCODER.name), subject.runner(CONTENT_ENCODER.name)
+    return content_probes(subject.config.data, GraphCodeWriter(*runners))
+
+
 def _lips(subject: _Subject) -> Mapping[str, Any]:
     from emohead_training.voice.measure import mouth_landmark_ratio
 
@@ -209,6 +217,7 @@ PARTS: Final[dict[str, Callable[[_Subject], Mapping[str, Any]]]] = {
     "geometry": _edges,
     "portrait": _landmarks,
     "voice": _emotion,
+    "content_code": _content,
     "lips": _lips,
     "stylisation": _stylisation,
     "rendering": _rendering,
@@ -220,6 +229,7 @@ _HEADLINES: Final[dict[str, tuple[str, ...]]] = {
     "geometry": ("edge_round_trip",),
     "portrait": ("landmarker_error",),
     "voice": ("emotion_accuracy_ravdess", "emotion_accuracy_cremad"),
+    "content_code": ("phoneme_from_content", "speaker_from_content", "speaker_from_embedding"),
     "lips": ("mouth_landmark_ratio", "mean_mouth_ratio", "opening_correlation"),
     "stylisation": ("neutral_change", "styled_accuracy", "unstyled_accuracy", "monotone_share"),
     "rendering": (

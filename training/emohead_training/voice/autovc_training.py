@@ -40,6 +40,7 @@ from emohead_training.models.autovc import (
 from emohead_training.recipe_book import config_of
 from emohead_training.voice.mel_augmentation import degraded, warped
 from emohead_training.voice.phonemes import PHONEMES
+from emohead_training.voice.probes import Examples, linear_probe
 from emohead_training.voice.sounds import UNLABELLED, Kind, Sounds, read_sounds
 
 __all__ = ["AutovcConfig", "AutovcTask", "Batch", "train"]
@@ -253,11 +254,23 @@ class AutovcTask:
         centre = slice(CONTENT_LEFT_FRAMES, CONTENT_LEFT_FRAMES + CONTENT_CENTRE_FRAMES)
         right = self.phoneme(code)[:, centre].argmax(-1) == batch.phonemes[:, centre]
         now, ahead = right.float().mean((0, 1)).tolist()
-        return {
+        return self._voice_probes(code, voice, batch.speaker) | {
             "phoneme_accuracy": now,
             "phoneme_ahead_accuracy": ahead,
             "rebuilt_error": float(functional.l1_loss(self.decoder(code, voice)[1], batch.mel)),
         }
+
+    def _voice_probes(self, code: Tensor, voice: Tensor, own: Tensor) -> dict[str, float]:
+        """Share of held-out voices that linear probes find, fitted to the first half."""
+        classes = np.unique(own.numpy(), return_inverse=True)[1]
+        half = len(classes) // 2
+        figures = {}
+        for name, features in {"code": code.mean(1), "embedding": voice}.items():
+            rows = features.numpy().astype(np.float64)
+            seen = Examples(features=rows[:half], classes=classes[:half])
+            unseen = Examples(features=rows[half:], classes=classes[half:])
+            figures[f"voice_from_{name}"] = linear_probe(seen, unseen)
+        return figures
 
 
 CONTENT_CLASS_SIZE: Final = SPEAKER_ENCODER.outputs[0].dims[-1].max

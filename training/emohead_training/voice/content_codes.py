@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from emohead.runner import Runner
 from emohead.stages import (
     CONTENT_CENTRE_FRAMES,
     CONTENT_ENCODER,
@@ -26,7 +27,7 @@ from emohead_training.loop import load_weights
 from emohead_training.models.autovc import ContentEncoder, SpeakerEncoder
 from emohead_training.voice.mel_augmentation import degraded, warped
 
-__all__ = ["CodeWriter", "codes_at"]
+__all__ = ["CodeWriter", "GraphCodeWriter", "codes_at"]
 
 WINDOW: Final = CONTENT_LEFT_FRAMES + CONTENT_CENTRE_FRAMES + CONTENT_RIGHT_FRAMES
 MEL_FRAMES_PER_VIDEO_FRAME: Final = 25 / 12
@@ -82,6 +83,33 @@ class CodeWriter:
     ) -> list[NDArray[np.float16]]:
         """Codes of the clean clip, then of ``count - 1`` degraded copies."""
         return [self.codes(mel, rng, degrade=i > 0) for i in range(count)]
+
+
+class GraphCodeWriter(CodeWriter):
+    """The same by a bundle's graphs.
+
+    Parameters
+    ----------
+    speaker_encoder, content_encoder : Runner
+    """
+
+    def __init__(self, speaker_encoder: Runner, content_encoder: Runner) -> None:
+        self._runners = speaker_encoder, content_encoder
+
+    def speaker(self, mel: Tensor) -> Tensor:
+        """Embed voices, (batch, 128, 80) to (batch, 256)."""
+        (voice,) = self._runners[0].run(mel.numpy())
+        return torch.from_numpy(np.asarray(voice))
+
+    def content(self, windows: Tensor, speaker: Tensor) -> Tensor:
+        """Encode windows, (batch, 48, 80) to (batch, 8, 64), as many at once as the graph takes."""
+        most = CONTENT_ENCODER.inputs[0].dims[0].max
+        parts = zip(windows.split(most), speaker.split(most), strict=True)
+        codes = [
+            self._runners[1].run(w.contiguous().numpy(), s.contiguous().numpy())[0]
+            for w, s in parts
+        ]
+        return torch.from_numpy(np.concatenate(codes))
 
 
 def _tensor(mel: NDArray[np.floating]) -> Tensor:

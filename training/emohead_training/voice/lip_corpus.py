@@ -138,7 +138,9 @@ class LipCorpus:
         mirror = bool(rng.random() < 0.5)
         if mirror:
             anchor, landmarks = mirrored(anchor), mirrored(landmarks)
-        content = codes_at(codes[rng.integers(len(codes))], times + LEAD_FRAMES * pace + self.shifts[index])
+        content = codes_at(
+            codes[rng.integers(len(codes))], times + LEAD_FRAMES * pace + self.shifts[index]
+        )
         moved = (landmarks - anchor).astype(np.float32)
         return content, anchor.astype(np.float32), moved, known, np.array(mirror)
 

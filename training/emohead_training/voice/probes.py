@@ -1,44 +1,72 @@
-"""Linear probes of the content code: are the phonemes kept, is the speaker lost.
+"""Linear probes of the content code on voices unseen in training: phonemes kept, speaker dropped.
 
 Ridge classifiers in closed form, so that the answer says what is there and not how well a network
-was trained on it. Not here: the encoders.
+was trained on it. Called by ``emohead-train evaluate``. Not here: the encoders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emohead.errors import InputError
 from emohead.mel import content_mel
 from emohead.stages import SPEAKER_FRAMES
 from emohead_training.corpus import read_sound, read_voice_index
+from emohead_training.voice.alignment import aligned
 from emohead_training.voice.content_codes import CodeWriter
-from emohead_training.voice.sounds import UNLABELLED, Sounds
+from emohead_training.voice.phonemes import spelled_frames
+from emohead_training.voice.sounds import FRAME_SECONDS
+from emohead_training.voice.synthesis import synthesise
+from emohead_training.voice.transcripts import transcript
 
-__all__ = ["linear_probe", "phoneme_probe", "speaker_probe"]
+__all__ = ["Examples", "content_probes", "linear_probe"]
 
 Matrix = NDArray[np.float64]
-CONTEXT_FRAMES = 3
+CONTEXT_FRAMES: Final = 3
+PAUSE_DB: Final = 30.0
+"""Frames this much below the loudest are not speech."""
+SYNTHESISED_SECONDS: Final = 180.0
+CLIPS_PER_VOICE: Final = 24
+_SEED: Final = 20_000_003
+"""Of synthesised sentences; training uses small seeds and those plus a million and three."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Examples:
+class Examples:
+    """What a probe sees."""
+
     features: Matrix
+    """(n, d)."""
     classes: NDArray[np.int64]
+    """(n,) from 0."""
 
 
-def linear_probe(seen: _Examples, unseen: _Examples, penalty: float = 1e-2) -> float:
+@dataclass(frozen=True, kw_only=True)
+class _Voiced:
+    """A sentence by an unseen voice."""
+
+    voice: str
+    words: str
+    codes: Matrix
+    mel: Matrix
+    phonemes: NDArray[np.int64]
+    spoken: NDArray[np.bool_]
+    embedding: Matrix
+
+
+def linear_probe(seen: Examples, unseen: Examples, penalty: float = 1e-2) -> float:
     """Accuracy on unseen examples of a ridge classifier fitted to seen ones.
 
     Parameters
     ----------
-    seen, unseen : examples with (n, d) features and (n,) classes
+    seen, unseen : Examples
     penalty : float
         Ridge penalty, relative to the features' variance.
 
@@ -56,99 +84,126 @@ def linear_probe(seen: _Examples, unseen: _Examples, penalty: float = 1e-2) -> f
     return float((guess == unseen.classes).mean())
 
 
-def phoneme_probe(sounds: Sounds, writer: CodeWriter, *, count: int = 120) -> dict[str, float]:
-    """Phonemes of held-out synthesised speech, from code and from mel.
+def content_probes(data_root: Path, writer: CodeWriter) -> dict[str, Any]:
+    """Probe the code on test people and on synthesised sentences.
 
-    Parameters
-    ----------
-    sounds : Sounds
-    writer : CodeWriter
-    count : int
-        Utterances to fit to.
-
-    Returns
-    -------
-    dict of str to float
-        ``phoneme_from_content``, ``phoneme_from_mel`` (frame accuracies; the mel with three frames
-        on either side) and ``phoneme_majority`` (always the most frequent class).
-    """
-    rng = np.random.default_rng(0)
-    labelled = sounds.phonemes[sounds.starts[:-1]] != UNLABELLED
-    seen = rng.permutation(np.flatnonzero(labelled & ~sounds.held_out))[:count]
-    unseen = np.flatnonzero(labelled & sounds.held_out)
-
-    def content(mel: NDArray[np.float16]) -> Matrix:
-        return writer.codes(mel, rng, degrade=False)[: len(mel)].astype(np.float64)
-
-    from_mel = _utterances(sounds, seen, _with_context), _utterances(sounds, unseen, _with_context)
-    from_code = _utterances(sounds, seen, content), _utterances(sounds, unseen, content)
-    majority = np.bincount(from_code[0].classes).argmax()
-    return {
-        "phoneme_from_content": linear_probe(*from_code),
-        "phoneme_from_mel": linear_probe(*from_mel),
-        "phoneme_majority": float((from_code[1].classes == majority).mean()),
-    }
-
-
-def _with_context(mel: NDArray[np.float16]) -> Matrix:
-    padded = np.pad(mel.astype(np.float64), ((CONTEXT_FRAMES, CONTEXT_FRAMES), (0, 0)))
-    shifts = range(2 * CONTEXT_FRAMES + 1)
-    return np.concatenate([padded[s : s + len(mel)] for s in shifts], axis=1)
-
-
-def _utterances(
-    sounds: Sounds, chosen: NDArray[np.int64], features: Callable[[NDArray[np.float16]], Matrix]
-) -> _Examples:
-    spans = [slice(sounds.starts[i], sounds.starts[i + 1]) for i in chosen]
-    return _Examples(
-        features=np.concatenate([features(sounds.mel[s]) for s in spans]),
-        classes=np.concatenate([sounds.phonemes[s] for s in spans]).astype(np.int64),
-    )
-
-
-def speaker_probe(data_root: Path, writer: CodeWriter) -> dict[str, float]:
-    """Speakers of RAVDESS train actors, fitted on one sentence and asked on the other.
+    The people's phonemes come from alignment of their known sentences; the probe is fitted to
+    some of them and asked about the others. The speaker is sought in the mean code of a clip,
+    fitted to some sentences and asked on others.
 
     Parameters
     ----------
     data_root : Path
         Corpus root.
     writer : CodeWriter
+        The encoders.
 
     Returns
     -------
-    dict of str to float
-        ``speaker_from_embedding`` (should be high), ``speaker_from_content`` (mean code of the
-        clip; should be near ``speaker_chance``) and ``speaker_from_mel`` (mean mel).
+    dict
+        ``phoneme_from_content`` and ``phoneme_from_mel`` (seven frames) of people, frame
+        accuracies over 40 classes, and ``phoneme_majority``; the same with ``_synthesised`` where
+        espeak-ng and flite are installed; ``speaker_from_embedding`` (should be high),
+        ``speaker_from_content`` (should be near ``speaker_chance``), ``speaker_from_mel``;
+        ``num_voices``.
     """
-    clips = [c for c in read_voice_index(data_root, "train") if c.dataset == "ravdess"]
-    chosen = [c for c in clips if c.path.stem.split("-")[2] in ("01", "02", "03", "04")]
-    if not chosen:
-        raise InputError(
-            f"expected RAVDESS voices in {data_root / 'audio.csv'}, found none; prepare RAVDESS "
-            "into the same folder"
-        )
-    people = sorted({c.speaker for c in chosen})
-    classes = np.array([people.index(c.speaker) for c in chosen])
-    second = np.array([c.path.stem.split("-")[4] == "02" for c in chosen])
-    rows = [_voice_features(c.path, writer) for c in chosen]
-    figures = {"speaker_chance": 1 / len(people)}
-    for i, name in enumerate(("embedding", "content", "mel")):
-        features = np.stack([r[i] for r in rows])
-        seen = _Examples(features=features[~second], classes=classes[~second])
-        unseen = _Examples(features=features[second], classes=classes[second])
-        figures[f"speaker_from_{name}"] = linear_probe(seen, unseen)
+    people = _people(data_root, writer)
+    voices = sorted({p.voice for p in people})
+    asked = set(voices[::2])
+    figures: dict[str, Any] = {"num_voices": len(voices), "speaker_chance": 1 / len(voices)}
+    figures |= _phonemes(
+        [p for p in people if p.voice not in asked], [p for p in people if p.voice in asked], ""
+    )
+    figures |= _speakers(people, voices)
+    if shutil.which("flite") and shutil.which("espeak-ng"):
+        seen, unseen = (_synthesised(writer, _SEED + i) for i in (0, 1))
+        figures |= _phonemes(seen, unseen, "_synthesised")
     return figures
 
 
-@torch.no_grad()
-def _voice_features(path: Path, writer: CodeWriter) -> tuple[Matrix, Matrix, Matrix]:
-    """Embedding, mean code and mean mel of a clip's middle."""
-    frames = content_mel(read_sound(path))
-    spoken = frames.level_db > frames.reference_db - 30
-    mel = frames.mel[spoken] if spoken.any() else frames.mel
+def _people(data_root: Path, writer: CodeWriter) -> list[_Voiced]:
+    """Sentences of the test people, evenly many of each."""
+    taken: dict[str, int] = {}
+    found = []
+    clips = read_voice_index(data_root, "test")
+    order = np.random.default_rng(0).permutation(len(clips))
+    for clip in (clips[i] for i in order):
+        words = transcript(clip.path)
+        if words is None or taken.get(clip.speaker, 0) >= CLIPS_PER_VOICE:
+            continue
+        samples = read_sound(clip.path)
+        times = aligned(samples, words)
+        if times is not None:
+            taken[clip.speaker] = taken.get(clip.speaker, 0) + 1
+            found.append(_voiced(writer, samples, clip.speaker, words, times))
+    return found
+
+
+def _synthesised(writer: CodeWriter, seed: int) -> list[_Voiced]:
+    return [
+        _voiced(writer, u.samples, u.voice, u.text, (u.phonemes, u.starts_s))
+        for u in synthesise(SYNTHESISED_SECONDS, seed)
+    ]
+
+
+def _voiced(
+    writer: CodeWriter,
+    samples: NDArray[np.float32],
+    voice: str,
+    words: str,
+    times: tuple[NDArray[np.int64], NDArray[np.floating]],
+) -> _Voiced:
+    frames = content_mel(samples)
+    spoken = frames.level_db > frames.level_db.max() - PAUSE_DB
     codes = writer.codes(frames.mel, np.random.default_rng(0), degrade=False)[: len(spoken)]
-    window = torch.from_numpy(np.resize(mel, (1, SPEAKER_FRAMES, mel.shape[1])))
-    voice = writer.speaker(window)[0].numpy().astype(np.float64)
-    code = codes[spoken] if spoken.any() else codes
-    return voice, code.astype(np.float64).mean(0), mel.astype(np.float64).mean(0)
+    window = np.resize(frames.mel[spoken], (1, SPEAKER_FRAMES, frames.mel.shape[1]))
+    with torch.no_grad():
+        embedding = writer.speaker(torch.from_numpy(window))[0].numpy()
+    return _Voiced(
+        voice=voice,
+        words=words,
+        codes=codes.astype(np.float64),
+        mel=frames.mel.astype(np.float64),
+        phonemes=spelled_frames(*times, len(spoken), FRAME_SECONDS),
+        spoken=spoken,
+        embedding=embedding.astype(np.float64),
+    )
+
+
+def _with_context(mel: Matrix) -> Matrix:
+    padded = np.pad(mel, ((CONTEXT_FRAMES, CONTEXT_FRAMES), (0, 0)))
+    shifts = range(2 * CONTEXT_FRAMES + 1)
+    return np.concatenate([padded[s : s + len(mel)] for s in shifts], axis=1)
+
+
+def _phonemes(seen: Sequence[_Voiced], unseen: Sequence[_Voiced], suffix: str) -> dict[str, float]:
+    def examples(voiced: Sequence[_Voiced], from_mel: bool) -> Examples:
+        rows = [_with_context(v.mel) if from_mel else v.codes for v in voiced]
+        labels = np.concatenate([v.phonemes for v in voiced])
+        return Examples(features=np.concatenate(rows), classes=labels)
+
+    known, asked = examples(seen, False), examples(unseen, False)
+    majority = np.bincount(known.classes).argmax()
+    return {
+        f"phoneme_from_content{suffix}": linear_probe(known, asked),
+        f"phoneme_from_mel{suffix}": linear_probe(examples(seen, True), examples(unseen, True)),
+        f"phoneme_majority{suffix}": float((asked.classes == majority).mean()),
+    }
+
+
+def _speakers(people: Sequence[_Voiced], voices: Sequence[str]) -> dict[str, float]:
+    sentences = sorted({p.words for p in people})
+    asked = np.array([sentences.index(p.words) % 2 == 1 for p in people])
+    classes = np.array([voices.index(p.voice) for p in people])
+    features = {
+        "embedding": np.stack([p.embedding for p in people]),
+        "content": np.stack([p.codes[p.spoken].mean(0) for p in people]),
+        "mel": np.stack([p.mel[p.spoken].mean(0) for p in people]),
+    }
+    return {
+        f"speaker_from_{name}": linear_probe(
+            Examples(features=rows[~asked], classes=classes[~asked]),
+            Examples(features=rows[asked], classes=classes[asked]),
+        )
+        for name, rows in features.items()
+    }

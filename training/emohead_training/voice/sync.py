@@ -73,7 +73,7 @@ def _features(clip: SpokenClip, codes: NDArray[np.float16]) -> Matrix:
 
 
 def _standardised(clip: SpokenClip) -> Matrix:
-    """Opening in the clip's own standard deviations from its mean."""
+    """Express the opening in the clip's own standard deviations from its mean."""
     opening = mouth_opening(clip.landmarks)
     known = opening[clip.valid]
     scaled: Matrix = (opening - known.mean()) / (known.std() + 1e-6)
