@@ -131,6 +131,7 @@ def default_renderer_global() -> RendererConfig:
         run_length=3,
         learning_rate=1.5e-4,
         critic_learning_rate=4e-4,
-        perceptual=1.5,
+        perceptual=0.75,
+        perceptual_mouth=0.75,
         critics_from_step=100,
     )

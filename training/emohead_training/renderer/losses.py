@@ -5,6 +5,7 @@ Critic networks are arguments; without a file the project's own identity net giv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -22,9 +23,13 @@ __all__ = [
     "PatchCutter",
     "VggFeatures",
     "feature_distance",
+    "feature_maps",
     "hinge_critic",
     "local_identity",
+    "map_distance",
     "on_zeros",
+    "opinion",
+    "target_maps",
 ]
 
 _VGG_LAYERS = ("net.0", "net.2", "net.5", "net.9", "net.12", "net.16")
@@ -90,21 +95,41 @@ class IdentityFeatures(nn.Module):
 
 def feature_distance(features: nn.Module, image: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference of feature maps, each scaled by the target's own level."""
-    image = image.contiguous(memory_format=torch.channels_last)
-    with torch.no_grad():
-        wanted = features(target.contiguous(memory_format=torch.channels_last))
+    return map_distance(feature_maps(features, image), target_maps(features, target))
+
+
+def feature_maps(features: nn.Module, image: Tensor) -> list[Tensor]:
+    """Run the net on an image, with a gradient to it."""
+    maps: list[Tensor] = features(image.contiguous(memory_format=torch.channels_last))
+    return maps
+
+
+@torch.no_grad()
+def target_maps(features: nn.Module, target: Tensor) -> list[Tensor]:
+    """Run the net on a target, without a gradient."""
+    return feature_maps(features, target)
+
+
+def map_distance(maps: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of maps, each scaled by the wanted one's own level."""
     terms = [
-        (a - b).abs().mean() / (b.abs().mean() + 1e-3)
-        for a, b in zip(features(image), wanted, strict=True)
+        (a - b).abs().mean() / (b.abs().mean() + 1e-3) for a, b in zip(maps, wanted, strict=True)
     ]
     return torch.stack(terms).mean()
 
 
-def hinge_critic(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """Hinge loss of a critic."""
-    scores = critic(torch.cat((real, fake.detach()))).float()
-    on_real, on_fake = scores.chunk(2)
-    return F.relu(1.0 - on_real).mean() + F.relu(1.0 + on_fake).mean()
+def hinge_critic(on_real: Sequence[Tensor], on_fake: Sequence[Tensor]) -> Tensor:
+    """Hinge loss of a critic from its score maps; maps weigh the same whatever their size."""
+    terms = [
+        F.relu(1.0 - a.float()).mean() + F.relu(1.0 + b.float()).mean()
+        for a, b in zip(on_real, on_fake, strict=True)
+    ]
+    return torch.stack(terms).mean()
+
+
+def opinion(scores: Sequence[Tensor]) -> Tensor:
+    """Adversarial loss of what a critic scored."""
+    return -torch.stack([s.float().mean() for s in scores]).mean()
 
 
 class PatchCutter(nn.Module):

@@ -6,6 +6,7 @@ losses on the finished frames, ``D_global`` beside the component critics. Paper 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,17 +21,19 @@ from torch.nn import functional as F
 from emohead.stages import GRU_CHANNELS, GRU_SIZE, PORTRAIT_ENCODER, RENDERER
 from emohead_training.loop import Budget, load_weights
 from emohead_training.models.components import PARTS
-from emohead_training.models.critics import PatchCritic
 from emohead_training.models.identity import IdentityNet
 from emohead_training.models.portrait_encoder import PortraitEncoder
 from emohead_training.models.renderer import Renderer
+from emohead_training.renderer.adversary import Adversaries, Shown
 from emohead_training.renderer.augment import FrameBatch, batch_of
 from emohead_training.renderer.dataset import FrameCache
 from emohead_training.renderer.losses import (
     PatchCutter,
     feature_distance,
-    hinge_critic,
+    feature_maps,
     local_identity,
+    map_distance,
+    target_maps,
 )
 
 __all__ = ["RendererConfig", "RendererTask", "initial_weights"]
@@ -58,8 +61,10 @@ class RendererConfig:
     """Weight of absolute and squared error of the frame."""
     mouth: float = 4.0
     """Extra weight of the same error in the component patches."""
-    perceptual: float = 1.0
-    """Weight of the feature distance."""
+    perceptual: float = 0.5
+    """Weight of the feature distance in a random window of the frame."""
+    perceptual_mouth: float = 0.5
+    """Weight of the feature distance of the mouth patch."""
     identity: float = 0.2
     """Weight of the local identity loss."""
     adversarial: float = 0.02
@@ -105,9 +110,7 @@ class RendererTask:
         self.renderer = Renderer(
             use_warp=config.use_warp, use_local=config.use_local, use_gru=config.use_gru
         )
-        self.critics = nn.ModuleDict({part.name: PatchCritic(3) for part in PARTS})
-        if config.phase == "global":
-            self.critics["global"] = PatchCritic(3, levels=4)
+        self.critics = Adversaries(self.perceptual, judges_frames=config.phase == "global")
         self.modules = {
             PORTRAIT_ENCODER.name: self.encoder,
             RENDERER.name: self.renderer,
@@ -137,21 +140,37 @@ class RendererTask:
         for module in (self.perceptual, self.identity, self.cutters):
             module.to(device)
         batch = batch.to(device)
+        self._set_rates(step)
         judged = step >= self.config.critics_from_step and self.config.adversarial > 0
         with fabric.autocast():
             frames = self.render(batch)
-            real, points = batch.frames.flatten(0, 1), batch.points.flatten(0, 1)
-            patches = self._patches(frames, real, batch, points)
-            losses = self._losses(frames, real, patches, judged)
+            rendered, real, anchors = self._shown(frames, batch)
+            losses = self._losses(rendered, real, anchors)
+            if judged:
+                opinion = self.critics.opinion(rendered)
+                losses["adversarial"] = self.config.adversarial * opinion
             total = torch.stack(list(losses.values())).sum()
         self._update("networks", total, fabric, clip=1.0)
         figures: dict[str, Tensor | float] = {k: v.detach() for k, v in losses.items()}
         if judged:
             with fabric.autocast():
-                opinion = self._critic_loss(frames.detach(), real, patches)
-            self._update("critics", opinion, fabric, clip=10.0)
-            figures["critics"] = opinion.detach()
+                terms = self.critics.loss(real, rendered)
+                doubt = torch.stack(list(terms.values())).mean()
+            self._update("critics", doubt, fabric, clip=10.0)
+            figures |= {f"critic_{name}": term.detach() for name, term in terms.items()}
         return figures
+
+    def _set_rates(self, step: int) -> None:
+        """Warm up over a hundredth of the budget's steps, then a cosine to a twentieth."""
+        config = self.config
+        done = min(1.0, step / config.budget.steps)
+        share = min(1.0, 100 * done + 0.02) * (0.525 + 0.475 * math.cos(math.pi * done))
+        for name, rate in (
+            ("networks", config.learning_rate),
+            ("critics", config.critic_learning_rate),
+        ):
+            for group in self.optimizers[name].param_groups:
+                group["lr"] = rate * share
 
     def render(self, batch: FrameBatch) -> Tensor:
         """Frames (B * T, 3, 256, 256) of a batch, in the phase's sense."""
@@ -204,47 +223,39 @@ class RendererTask:
             zip(("val_frame", "val_mouth", "val_features"), means.round(4).tolist(), strict=True)
         )
 
-    def _patches(
-        self, frames: Tensor, real: Tensor, batch: FrameBatch, points: Tensor
-    ) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
-        """Per component: rendered, real and anchor patch."""
+    def _shown(self, frames: Tensor, batch: FrameBatch) -> tuple[Shown, Shown, dict[str, Tensor]]:
+        """Return what is rendered, what is real, and the anchor's patches."""
         length = batch.points.shape[1]
+        real, points = batch.frames.flatten(0, 1), batch.points.flatten(0, 1)
         anchors = batch.anchor.repeat_interleave(length, 0)
         at = batch.anchor_points.repeat_interleave(length, 0)
-        return {
-            cutter.part.name: (cutter(frames, points), cutter(real, points), cutter(anchors, at))  # type: ignore[union-attr]
-            for cutter in self.cutters
-        }
+        fake_patches, true_patches, anchor_patches = (
+            {cutter.part.name: cutter(images, where) for cutter in self.cutters}  # type: ignore[union-attr,misc]
+            for images, where in ((frames, points), (real, points), (anchors, at))
+        )
+        maps = feature_maps(self.perceptual, fake_patches["mouth"])
+        wanted = target_maps(self.perceptual, true_patches["mouth"])
+        rendered = Shown(fake_patches, maps, frames)
+        return rendered, Shown(true_patches, wanted, real), anchor_patches
 
     def _losses(
-        self,
-        frames: Tensor,
-        real: Tensor,
-        patches: dict[str, tuple[Tensor, Tensor, Tensor]],
-        judged: bool,
+        self, rendered: Shown, real: Shown, anchors: dict[str, Tensor]
     ) -> dict[str, Tensor]:
         weights = self.config
-        inside = torch.stack([_pixel(fake, true) for fake, true, _ in patches.values()])
-        mouth, true_mouth, _ = patches["mouth"]
-        window, true_window = self._window(frames, real)
-        near = feature_distance(self.perceptual, mouth, true_mouth)
-        far = feature_distance(self.perceptual, window, true_window)
+        fake, true = rendered.patches, real.patches
+        inside = torch.stack([_pixel(fake[name], true[name]) for name in fake])
+        near = map_distance(rendered.mouth_maps, real.mouth_maps)
+        far = feature_distance(self.perceptual, *self._window(rendered.frames, real.frames))
         losses = {
-            "pixel": weights.pixel * _pixel(frames, real),
+            "pixel": weights.pixel * _pixel(rendered.frames, real.frames),
             "patches": weights.mouth * (inside.mean() + inside[0]) / 2,
-            "perceptual": weights.perceptual * (near + far) / 2,
+            "mouth_features": weights.perceptual_mouth * near,
+            "features": weights.perceptual * far,
         }
         if weights.identity > 0:
             part = PARTS[int(self.rng.integers(len(PARTS)))]
-            fake, _, anchor = patches[part.name]
-            losses["identity"] = weights.identity * local_identity(
-                self.identity, part, fake, anchor
-            )
-        if judged:
-            opinions = [-self.critics[n](p[0]).float().mean() for n, p in patches.items()]
-            if "global" in self.critics:
-                opinions.append(-self.critics["global"](frames).float().mean())
-            losses["adversarial"] = weights.adversarial * torch.stack(opinions).sum()
+            distance = local_identity(self.identity, part, fake[part.name], anchors[part.name])
+            losses["identity"] = weights.identity * distance
         return losses
 
     def _window(self, frames: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
@@ -252,14 +263,6 @@ class RendererTask:
         row, column = (int(v) for v in self.rng.integers(0, 129, 2))
         cut = (..., slice(row, row + 128), slice(column, column + 128))
         return frames[cut], real[cut]
-
-    def _critic_loss(
-        self, frames: Tensor, real: Tensor, patches: dict[str, tuple[Tensor, Tensor, Tensor]]
-    ) -> Tensor:
-        terms = [hinge_critic(self.critics[n], p[1], p[0]) for n, p in patches.items()]
-        if "global" in self.critics:
-            terms.append(hinge_critic(self.critics["global"], real, frames))
-        return torch.stack(terms).mean()
 
     def _update(self, name: str, loss: Tensor, fabric: Fabric, clip: float) -> None:
         optimizer = self.optimizers[name]
