@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from emohead.bundle import Bundle
 from emohead.errors import EmoheadError
 from emohead.stages import STAGES
 from emohead_export.packing import export_bundle
@@ -33,6 +34,10 @@ def bundle(
     stage: Annotated[
         list[str] | None, typer.Option(help="Export only this stage; may be repeated.")
     ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(help="Bundle that gives the stages not named by --stage, as they are."),
+    ] = None,
     quality: Annotated[
         Path | None,
         typer.Option(help="JSON of `emohead-train evaluate`; its numbers go into the manifest."),
@@ -45,6 +50,7 @@ def bundle(
         out,
         name=name,
         stages=stage or tuple(STAGES),
+        base=Bundle.open(base) if base else None,
         metrics=_numbers(quality) if quality else None,
         progress=lambda done, error: typer.echo(f"{done}: parity error {error:.1e}"),
     )

@@ -23,7 +23,7 @@ from emohead.bundle import MANIFEST_NAME, Bundle
 from emohead.contract import StageSpec, spec_hash
 from emohead.errors import BundleError
 from emohead.geometry.topology import TOPOLOGY
-from emohead.manifest import Manifest, Source, StageEntry
+from emohead.manifest import Manifest, Source, StageEntry, Training
 from emohead.metadata import graph_metadata
 from emohead.runner import OrtRunner
 from emohead.stages import STAGES
@@ -32,8 +32,9 @@ from emohead_export.graph import export_graph
 from emohead_export.parity import check_parity
 from emohead_export.registry import IMPLEMENTATIONS, load_trained
 from emohead_export.sources import WEIGHTS_LICENCE, sources_of
+from emohead_export.training_record import read_training
 
-__all__ = ["MAX_BUNDLE_BYTES", "Part", "export_bundle", "export_stage", "write_bundle"]
+__all__ = ["MAX_BUNDLE_BYTES", "Part", "export_bundle", "export_stage", "part_of", "write_bundle"]
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ class Part:
     """What the weights were made with."""
     precision: str = "fp32"
     """``fp32``, ``fp16`` or ``int8``."""
+    training: Training | None = None
+    """How the weights were trained."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Measured at export."""
 
@@ -74,6 +77,7 @@ class Part:
                 "num_parameters": self.num_parameters,
                 "licence": self.licence,
                 "sources": self.sources,
+                "training": self.training,
                 "metrics": dict(self.metrics),
             }
         )
@@ -85,6 +89,7 @@ def export_bundle(
     *,
     name: str = "default",
     stages: Collection[str] = tuple(STAGES),
+    base: Bundle | None = None,
     metrics: Mapping[str, float] | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Bundle:
@@ -99,7 +104,9 @@ def export_bundle(
     name : str
         Name of the bundle.
     stages : collection of str
-        Which stages; all by default.
+        Which stages to export; all by default.
+    base : Bundle, optional
+        Gives the stages that are not exported, as they are.
     metrics : mapping of str to float, optional
         Quality on held-out people, stored in the manifest.
     progress : callable, optional
@@ -124,6 +131,8 @@ def export_bundle(
             parts.append(part)
             if progress is not None:
                 progress(stage, part.metrics["parity_error"])
+        elif base is not None:
+            parts.append(part_of(base, stage))
     return write_bundle(parts, out, name=name, metrics=metrics)
 
 
@@ -148,16 +157,52 @@ def export_stage(spec: StageSpec, checkpoints: Path) -> Part:
     runner = OrtRunner(spec, model)
     error = check_parity(spec, module, runner)
     log.info("%s: %d bytes, parity error %.1e", spec.name, len(model), error)
+    training = IMPLEMENTATIONS[spec.name].training
     return Part(
         spec=spec,
         model=model,
         num_parameters=sum(p.numel() for p in module.parameters()),
         licence=WEIGHTS_LICENCE,
-        sources=sources_of(IMPLEMENTATIONS[spec.name].training),
+        sources=sources_of(training),
+        training=read_training(checkpoints / training),
         metrics={
             "parity_error": float(f"{error:.2e}"),
             "mega_macs": round(count_macs(spec, module) / 1e6, 2),
         },
+    )
+
+
+def part_of(bundle: Bundle, stage: str) -> Part:
+    """Take a stage of a bundle as it is.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Verified.
+    stage : str
+        Name of the stage.
+
+    Returns
+    -------
+    Part
+        Ready to pack, with the entry that it had.
+
+    Raises
+    ------
+    BundleError
+        When the bundle lacks the stage.
+    """
+    model = bundle.model(stage)
+    entry = bundle.manifest.stages[stage]
+    return Part(
+        spec=STAGES[stage],
+        model=model,
+        num_parameters=entry.num_parameters,
+        licence=entry.licence,
+        sources=entry.sources,
+        precision=entry.precision,
+        training=entry.training,
+        metrics=entry.metrics,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["SCHEMA_VERSION", "Manifest", "Source", "StageEntry"]
+__all__ = ["SCHEMA_VERSION", "Manifest", "Source", "StageEntry", "Training"]
 
 SCHEMA_VERSION: Final = 1
 
@@ -33,6 +33,25 @@ class Source(_Record):
     """What it contributed, in a phrase."""
 
 
+class Training(_Record):
+    """How weights were trained, as the run recorded it."""
+
+    recipe: str
+    """Name of the recipe."""
+    steps: int = Field(ge=0)
+    """Optimiser steps."""
+    hours: float = Field(ge=0)
+    """Wall-clock hours, validation included; the machine may have been shared."""
+    device: str
+    """Device and how much of it."""
+    precision: str
+    """Arithmetic of the training."""
+    seed: int
+    """Seed of data order and initial weights."""
+    started_from: str = ""
+    """Weights that the run began with; empty for none."""
+
+
 class StageEntry(_Record):
     """One graph of the bundle."""
 
@@ -49,6 +68,8 @@ class StageEntry(_Record):
     """Licence of the weights."""
     sources: tuple[Source, ...]
     """Everything the weights were made with."""
+    training: Training | None = None
+    """How the weights were trained; None where the run left no record."""
     metrics: dict[str, float] = {}
     """Measured at export, for example the parity error."""
 

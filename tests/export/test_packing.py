@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from emohead.errors import BundleError
 from emohead.stages import EMOTION_ENCODER
 from emohead_export import packing
 from emohead_export.cli import app
-from emohead_export.packing import Part, write_bundle
+from emohead_export.packing import Part, part_of, write_bundle
 from emohead_export.tiny import tiny_graph, write_tiny_bundle
+from emohead_export.training_record import read_training
 
 
 def part() -> Part:
@@ -62,3 +64,24 @@ def test_command_line_writes_and_refuses(tmp_path: Path) -> None:
     result = runner.invoke(app, [*arguments, "--stage", "nonsense"])
     assert result.exit_code == 2
     assert "unknown stage nonsense" in result.output
+
+
+def test_stage_of_a_bundle_is_packed_as_it_was(tmp_path: Path) -> None:
+    write_tiny_bundle(tmp_path / "first")
+    first = Bundle.open(tmp_path / "first")
+    write_bundle([part_of(first, s) for s in first.manifest.stages], tmp_path / "b", name="b")
+    assert Bundle.open(tmp_path / "b").manifest.stages == first.manifest.stages
+
+
+def test_training_record_is_read_from_the_runs_own_files(tmp_path: Path) -> None:
+    assert read_training(tmp_path) is None
+    run = {"recipe": "default", "device": "CPU, 1 threads", "facts": {}}
+    run["run"] = {"precision": "bf16-mixed", "seed": 3, "from_bundle": "default"}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    (tmp_path / "progress.json").write_text(json.dumps({"step": 9, "seconds": 5400.0}))
+    training = read_training(tmp_path)
+    assert training is not None
+    assert (training.steps, training.hours, training.started_from) == (9, 1.5, "default")
+    (tmp_path / "progress.json").write_text("{")
+    with pytest.raises(BundleError, match="expected the record of a training run"):
+        read_training(tmp_path)
