@@ -34,18 +34,31 @@ app.command(name="prepare")(prepare_command)
 @app.command()
 def evaluate(
     data: DataOption,
+    bundle: Annotated[
+        Path | None, typer.Argument(help="Bundle to judge; by default the package's own.")
+    ] = None,
+    bundle_option: Annotated[
+        Path | None, typer.Option("--bundle", help="The same as an option.")
+    ] = None,
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the numbers here.")
     ] = None,
-    bundle: Annotated[
-        Path | None, typer.Option(help="Bundle to judge; by default the package's own.")
+    html: Annotated[
+        Path | None, typer.Option(help="Write the report here: one file, opens offline.")
     ] = None,
     teachers: Annotated[
         Path | None,
         typer.Option(help="Folder of judging networks; by default DATA/teachers where it exists."),
     ] = None,
+    fid_network: Annotated[
+        Path | None,
+        typer.Option(help="ONNX file for the Fréchet distance, instead of the teachers' one."),
+    ] = None,
+    actors: Annotated[
+        Path | None, typer.Option(help="Corpus of digital actors to judge lips on.")
+    ] = None,
     markdown: Annotated[
-        Path | None, typer.Option(help="Write the table here, for example docs/quality.md.")
+        Path | None, typer.Option(help="Write the page here, for example docs/quality.md.")
     ] = None,
     sheets: Annotated[Path | None, typer.Option(help="Write contact sheets here.")] = None,
     part: Annotated[
@@ -56,22 +69,29 @@ def evaluate(
 ) -> None:
     """Judge a bundle's graphs on the test people, beside baselines that need no learning."""
     from emohead_training.evaluation.evaluate import EvaluationConfig, evaluate_bundle
+    from emohead_training.evaluation.html import SheetAlbum, write_html
     from emohead_training.evaluation.report import table, write_json, write_markdown
+    from emohead_training.evaluation.sheets import SheetWriter
 
     config = EvaluationConfig(
         data=data,
-        bundle=bundle,
+        bundle=bundle or bundle_option,
         teachers=teachers,
+        fid_network=fid_network,
+        actors=actors,
         parts=tuple(part or ()),
-        sheets=sheets,
         backend=backend,
         threads=threads,
     )
-    report = evaluate_bundle(config, progress=lambda text: typer.echo(text, err=True))
+    album = SheetAlbum()
+    on_case = [album, *([SheetWriter(sheets)] if sheets is not None else [])]
+    report = evaluate_bundle(config, lambda text: typer.echo(text, err=True), on_case)
     if json_path is not None:
         write_json(report, json_path)
     if markdown is not None:
         write_markdown(report, markdown)
+    if html is not None:
+        write_html(report, html, album)
     typer.echo(table(report))
 
 

@@ -72,6 +72,7 @@ def case(clip: VideoClip, monkeypatch: pytest.MonkeyPatch) -> PixelCase:
         iris=np.zeros((30, 2, 3), np.float32),
         valid=valid,
         fps=25.0,
+        outline=None,
     )
     monkeypatch.setattr(pixels, "read_frames", lambda path: iter(frames))
     monkeypatch.setattr(pixels, "read_labels", lambda path: labels)

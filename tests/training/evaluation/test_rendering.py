@@ -72,7 +72,7 @@ def test_each_clip_begins_anew(case: PixelCase, toy: Synthesis) -> None:
 def test_numbers_of_ours_stand_beside_the_baselines(case: PixelCase, tmp_path: Path) -> None:
     seen: list[Any] = []
     found = rendering_quality(
-        tmp_path, copy_anchor, Judges(), on_case=lambda c, made: seen.append((c, sorted(made)))
+        tmp_path, copy_anchor, Judges(), on_case=[lambda c, made: seen.append((c, sorted(made)))]
     )
     assert found["frame_error"] == found["frame_error_copy"] > 0
     assert found["mouth_sharpness"] == found["mouth_sharpness_copy"]

@@ -1,7 +1,7 @@
 """Judging a whole bundle on held-out people: every part's numbers in one report.
 
-Runs the exported graphs, never the torch modules. Each part's measure belongs to the part's owner.
-Called by ``emohead-train evaluate``. Not here: how a report is shown (``report.py``).
+Runs the exported graphs, never the torch modules. Called by ``emohead-train evaluate``.
+Not here: the parts (``parts.py``), and how a report is shown (``report.py``, ``html.py``).
 """
 
 from __future__ import annotations
@@ -10,31 +10,26 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from emohead.backends import Backend, choose_backend
+from emohead.backends import choose_backend
 from emohead.bundle import Bundle
 from emohead.doctor import examine_machine
 from emohead.errors import InputError
-from emohead.lips import LipRunners
-from emohead.runner import Runner
-from emohead.stages import (
-    CONTENT_ENCODER,
-    EMOTION_ENCODER,
-    EMOTION_LANDMARKS,
-    FACE_DETECTOR,
-    FACE_LANDMARKS,
-    NEUTRAL_LANDMARKS,
-    PORTRAIT_ENCODER,
-    RENDERER,
-    SPEAKER_ENCODER,
-)
+from emohead.stages import FACE_LANDMARKS
+from emohead_training.evaluation.critics import FaceIdentity, PerceptualDistance
+from emohead_training.evaluation.expressions import ExpressionNetwork
+from emohead_training.evaluation.frame_scores import Judges
+from emohead_training.evaluation.frechet import FEATURE_FILE, FeatureNetwork
+from emohead_training.evaluation.lip_distance import landmark_finder
+from emohead_training.evaluation.parts import PARTS, OnCase, Subject
+from emohead_training.evaluation.protocol import PROTOCOL
 
-__all__ = ["PARTS", "EvaluationConfig", "Report", "evaluate_bundle"]
+__all__ = ["EvaluationConfig", "Report", "evaluate_bundle", "is_count"]
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +44,12 @@ class EvaluationConfig:
     """Bundle folder or zip; None takes the package's own."""
     teachers: Path | None = None
     """Folder of judging networks; None takes ``data/teachers`` where it exists."""
+    fid_network: Path | None = None
+    """ONNX file whose features the Fréchet distance is of; None takes the teachers' one."""
+    actors: Path | None = None
+    """Corpus of digital actors."""
     parts: tuple[str, ...] = ()
-    """Parts to measure; empty takes all."""
-    sheets: Path | None = None
-    """Folder for contact sheets."""
+    """Parts to measure; empty takes all that the corpus allows."""
     backend: str = "auto"
     """Name for ``choose_backend``."""
     threads: int = 0
@@ -68,40 +65,22 @@ class EvaluationConfig:
 class Report:
     """Numbers of an evaluation and where they come from."""
 
-    numbers: dict[str, float]
-    """Headline numbers by name."""
+    numbers: dict[str, Any]
+    """Headline numbers by name, each with its interval as ``<name>_ci`` where it has one."""
     details: dict[str, dict[str, Any]]
     """Everything measured, by part."""
     context: dict[str, Any]
-    """Machine, bundle, judges, sizes, time."""
+    """Machine, bundle, protocol, judges, sizes, time, and why parts were left out."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data: the headline numbers at the top, the rest below them."""
         return self.numbers | {"details": self.details} | self.context
 
 
-@dataclass(frozen=True)
-class _Subject:
-    """A bundle being judged; opens each stage once."""
-
-    config: EvaluationConfig
-    bundle: Bundle
-    backend: Backend
-    judges: Any
-    opened: dict[str, Runner] = field(default_factory=dict)
-
-    def runner(self, stage: str) -> Runner:
-        if stage not in self.opened:
-            made = self.bundle.runner(stage, self.backend, threads=self.config.threads)
-            self.opened[stage] = made
-        return self.opened[stage]
-
-    def runners(self, *stages: str) -> dict[str, Runner]:
-        return {stage: self.runner(stage) for stage in stages}
-
-
 def evaluate_bundle(
-    config: EvaluationConfig, progress: Callable[[str], None] | None = None
+    config: EvaluationConfig,
+    progress: Callable[[str], None] | None = None,
+    on_case: Sequence[OnCase] = (),
 ) -> Report:
     """Judge a bundle.
 
@@ -111,140 +90,119 @@ def evaluate_bundle(
         What, on what, with what.
     progress : callable, optional
         Called with a line when a part begins and ends.
+    on_case : sequence of callable
+        Each is called with every case of the rendering and the frames made for it.
 
     Returns
     -------
     Report
+        A part that the corpus does not allow is left out, with the reason, unless it was asked for.
 
     Raises
     ------
     BundleError
         When the bundle is unusable, or a part needs a stage that it lacks.
     InputError
-        When the corpus or a judging network is missing.
+        When the corpus or a judging network is missing, a part that was asked for cannot be
+        measured, or none can.
     """
     say = progress or log.info
-    subject = _subject(config)
-    numbers: dict[str, float] = {}
+    subject = _subject(config, on_case)
     details: dict[str, dict[str, Any]] = {}
     seconds: dict[str, float] = {}
+    skipped: dict[str, str] = {}
     for name in config.parts or PARTS:
         say(f"{name} ...")
         began = time.monotonic()
-        found = PARTS[name](subject)
+        try:
+            details[name] = dict(PARTS[name](subject))
+        except InputError as err:
+            if config.parts:
+                raise
+            skipped[name] = str(err)
+            say(f"{name}: left out: {err}")
+            continue
         seconds[name] = round(time.monotonic() - began, 1)
-        details[name] = dict(found)
-        headline = {k: float(found[k]) for k in _HEADLINES[name] if k in found}
-        numbers |= headline
-        shown = ", ".join(f"{k} {v:.4g}" for k, v in headline.items())
-        say(f"{name}: {shown} ({seconds[name]:.0f} s)")
-    return Report(numbers=numbers, details=details, context=_context(subject, seconds))
+        say(f"{name}: {len(_headlines(details[name]))} numbers ({seconds[name]:.0f} s)")
+    if not details:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
+        raise InputError(f"expected a corpus on which a part can be measured, got none: {reasons}")
+    numbers = {k: v for part in details.values() for k, v in _headlines(part).items()}
+    context = _context(subject, seconds) | {"skipped": skipped}
+    return Report(numbers=numbers, details=details, context=context)
 
 
-def _subject(config: EvaluationConfig) -> _Subject:
-    from emohead_training.evaluation.critics import FaceIdentity, PerceptualDistance
-    from emohead_training.evaluation.frame_scores import Judges
+def _headlines(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain numbers and their intervals; not counts, lists and tables."""
+    numbers = {
+        key: float(value)
+        for key, value in part.items()
+        if isinstance(value, (int, float)) and not is_count(key)
+    }
+    intervals = {f"{key}_ci": part[f"{key}_ci"] for key in numbers if f"{key}_ci" in part}
+    return numbers | intervals
 
+
+def is_count(key: str) -> bool:
+    """Tell whether a number says how much was measured, rather than how good it is."""
+    return key.startswith(("num_", "emotion_clips_", "actors_num_")) or key in {
+        "edge_round_trip_faces",
+        "frames",
+        "independent_judge_clips",
+        "missed",
+        "ms_per_frame",
+        "num_clips_val_test",
+        "people",
+        "real_clips",
+        "real_people",
+        "self_labelled_clips",
+        "styled_people",
+    }
+
+
+def _subject(config: EvaluationConfig, on_case: Sequence[OnCase]) -> Subject:
     if not (config.data / "video.csv").is_file():
         raise InputError(
             f"expected the corpus at {config.data}, found no video.csv; give its folder as --data"
         )
     bundle = Bundle.open(config.bundle, stages=())
-    judges = Judges()
-    teachers = config.teachers or config.data / "teachers"
-    if config.teachers is not None or teachers.is_dir():
-        judges = Judges(perceptual=PerceptualDistance(teachers), identity=FaceIdentity(teachers))
-    return _Subject(config, bundle, choose_backend(config.backend), judges)
-
-
-def _rendering(subject: _Subject) -> Mapping[str, Any]:
-    from emohead_training.evaluation.rendering import bundle_synthesis, rendering_quality
-    from emohead_training.evaluation.sheets import SheetWriter
-
-    sheets = subject.config.sheets
-    encoder, renderer = (subject.runner(s.name) for s in (PORTRAIT_ENCODER, RENDERER))
-    return rendering_quality(
-        subject.config.data,
-        bundle_synthesis(encoder, renderer),
-        subject.judges,
-        on_case=SheetWriter(sheets) if sheets is not None else None,
+    own = config.data / "teachers"
+    teachers = config.teachers or (own if own.is_dir() else None)
+    return Subject(
+        bundle=bundle,
+        backend=choose_backend(config.backend),
+        data=config.data,
+        actors=config.actors,
+        teachers=teachers,
+        judges=_judges(config, teachers, bundle),
+        threads=config.threads,
+        on_case=tuple(on_case),
     )
 
 
-def _content(subject: _Subject) -> Mapping[str, Any]:
-    from emohead_training.voice.content_codes import GraphCodeWriter
-    from emohead_training.voice.probes import content_probes
-
-    runners = subject.runner(SPEAKER_ENCODER.name), subject.runner(CONTENT_ENCODER.name)
-    return content_probes(subject.config.data, GraphCodeWriter(*runners))
-
-
-def _lips(subject: _Subject) -> Mapping[str, Any]:
-    from emohead_training.voice.measure import mouth_landmark_ratio
-
-    runners = LipRunners(
-        **subject.runners(SPEAKER_ENCODER.name, CONTENT_ENCODER.name, NEUTRAL_LANDMARKS.name)
+def _judges(config: EvaluationConfig, teachers: Path | None, bundle: Bundle) -> Judges:
+    """Judging networks that there are; the landmarker is the bundle's own."""
+    features = config.fid_network or (teachers / FEATURE_FILE if teachers is not None else None)
+    landmarker = None
+    if FACE_LANDMARKS.name in bundle.manifest.stages:
+        backend = choose_backend(config.backend)
+        landmarker = bundle.runner(FACE_LANDMARKS.name, backend, threads=config.threads)
+    return Judges(
+        perceptual=PerceptualDistance(teachers) if teachers is not None else None,
+        identity=FaceIdentity(teachers) if teachers is not None else None,
+        features=FeatureNetwork(features) if features is not None else None,
+        landmarks=landmark_finder(landmarker) if landmarker is not None else None,
     )
-    return mouth_landmark_ratio(subject.config.data, runners)
 
 
-def _emotion(subject: _Subject) -> Mapping[str, Any]:
-    from emohead_training.emotion.measure import emotion_accuracy
-
-    return emotion_accuracy(subject.config.data, subject.runners(EMOTION_ENCODER.name))
-
-
-def _landmarks(subject: _Subject) -> Mapping[str, Any]:
-    from emohead_training.portrait.measure import landmarker_error
-
-    runners = subject.runners(FACE_DETECTOR.name, FACE_LANDMARKS.name)
-    return landmarker_error(subject.config.data, runners)
-
-
-def _edges(subject: _Subject) -> Mapping[str, Any]:
-    from emohead_training.stylisation.measure import edge_round_trip
-
-    return edge_round_trip(subject.config.data)
-
-
-def _stylisation(subject: _Subject) -> Mapping[str, Any]:
-    from emohead_training.stylisation.measure import stylisation_report
-
-    return stylisation_report(subject.config.data, subject.runners(EMOTION_LANDMARKS.name))
-
-
-PARTS: Final[dict[str, Callable[[_Subject], Mapping[str, Any]]]] = {
-    "geometry": _edges,
-    "portrait": _landmarks,
-    "voice": _emotion,
-    "content_code": _content,
-    "lips": _lips,
-    "stylisation": _stylisation,
-    "rendering": _rendering,
-}
-"""Measures by the name of their part."""
-
-_RENDERED: Final = ("frame_error", "mouth_box_error", "mouth_lpips", "csim", "mouth_sharpness")
-_HEADLINES: Final[dict[str, tuple[str, ...]]] = {
-    "geometry": ("edge_round_trip",),
-    "portrait": ("landmarker_error",),
-    "voice": ("emotion_accuracy_ravdess", "emotion_accuracy_cremad"),
-    "content_code": ("phoneme_from_content", "speaker_from_content", "speaker_from_embedding"),
-    "lips": ("mouth_landmark_ratio", "mean_mouth_ratio", "opening_correlation"),
-    "stylisation": ("neutral_change", "styled_accuracy", "unstyled_accuracy", "monotone_share"),
-    "rendering": (
-        *(f"{key}{suffix}" for key in _RENDERED for suffix in ("", "_warp", "_copy")),
-        "mouth_lpips_ratio",
-    ),
-}
-
-
-def _context(subject: _Subject, seconds: dict[str, float]) -> dict[str, Any]:
+def _context(subject: Subject, seconds: dict[str, float]) -> dict[str, Any]:
     machine = examine_machine()
     manifest = subject.bundle.manifest
     graphs = {stage: entry.sha256 for stage, entry in manifest.stages.items()}
     text = json.dumps(graphs, sort_keys=True).encode()
+    expression = [ExpressionNetwork.name] if "expression" in seconds else []
     return {
+        "protocol": asdict(PROTOCOL),
         "machine": f"{machine.cpu}, {machine.cores} cores",
         "backend": f"{subject.backend.name}, onnxruntime {subject.backend.version}",
         "bundle": {
@@ -253,7 +211,7 @@ def _context(subject: _Subject, seconds: dict[str, float]) -> dict[str, Any]:
             "sha256": hashlib.sha256(text).hexdigest(),
             "graphs": graphs,
         },
-        "critics": subject.judges.names,
+        "critics": [*subject.judges.names, *expression],
         "split": "test people of the corpus",
         "seconds": seconds,
         "measured": datetime.now(timezone.utc).strftime("%Y-%m-%d"),

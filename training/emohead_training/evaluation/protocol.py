@@ -42,7 +42,7 @@ class Protocol:
     """Largest audio-visual lag that is looked for, at 30 frames a second."""
     speech_frames: int = 60
     """Frames of a clip that are rendered from sound."""
-    closed_gap: float = 0.02
+    closed_gap: float = 0.01
     """Inner-lip gap above the portrait's own that counts as closed, canonical units."""
     closure_reach_frames: int = 1
     """Frames around a p, b or m in which the lips may close."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +39,7 @@ __all__ = ["MAKERS", "bundle_synthesis", "rendering_quality"]
 MAKERS: Final = ("", "_warp", "_copy", "_mean_mouth")
 """Suffixes of the keys: ours, and the baselines."""
 
-Sheet = Callable[[PixelCase, dict[str, Frames]], None]
+OnCase = Callable[[PixelCase, Mapping[str, Frames]], None]
 Features = dict[str, list[NDArray[np.float64]]]
 
 
@@ -82,7 +82,7 @@ def rendering_quality(
     *,
     split: Split = "test",
     warm_frames: int | None = None,
-    on_case: Sheet | None = None,
+    on_case: Sequence[OnCase] = (),
 ) -> dict[str, Any]:
     """Measure a synthesis beside the warp, the copy and the warp with the clip's mean mouth.
 
@@ -98,8 +98,8 @@ def rendering_quality(
         Whose clips.
     warm_frames : int, optional
         As in ``read_cases``; flicker is left out with it.
-    on_case : callable, optional
-        Called with every case and the frames made for it, by suffix of their maker.
+    on_case : sequence of callable
+        Each is called with every case and the frames made for it, by suffix of their maker.
 
     Returns
     -------
@@ -114,8 +114,8 @@ def rendering_quality(
     for case in read_cases(data, split, warm_frames=warm_frames):
         made = _make(case, synthesis, sums)
         _add(sums, case, made, judges)
-        if on_case is not None:
-            on_case(case, made)
+        for show in on_case:
+            show(case, made)
     return (
         numbers_of(sums.tallies)
         | _fids(sums.features)

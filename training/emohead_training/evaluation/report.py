@@ -1,144 +1,149 @@
-"""Showing an evaluation: JSON for machines, a table for people, ``docs/quality.md``.
+"""Showing an evaluation: JSON for machines, tables for people, ``docs/quality.md``.
 
-The bars are stated here once. Not here: measuring (``evaluate.py``).
+Not here: measuring (``evaluate.py``), the rows (``bars.py``), the HTML page (``html.py``).
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from emohead_training.evaluation.evaluate import Report
-from emohead_training.evaluation.protocol import PROTOCOL
+from emohead_training.evaluation.bars import BARS, GROUPS, Bar
+from emohead_training.evaluation.evaluate import Report, is_count
+from emohead_training.evaluation.methods import METHODS
+from emohead_training.evaluation.printed import CAVEAT, OURS_BY_METRIC, PRINTED
 
-__all__ = ["BARS", "Bar", "table", "write_json", "write_markdown"]
+__all__ = [
+    "Row",
+    "class_tables",
+    "printed_table",
+    "rows",
+    "sizes",
+    "table",
+    "write_json",
+    "write_markdown",
+    "write_text",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bar:
-    """A headline number, what it must reach and what it stands beside."""
+class Row:
+    """One number as people read it; every field is text."""
 
-    key: str
-    """Name in the JSON."""
-    what: str
-    """What it measures, with unit, for people."""
-    limit: float | None = None
-    """Value to reach; None where the number is only shown."""
-    at_least: bool = False
-    """Whether larger is better."""
-    baselines: tuple[tuple[str, str], ...] = ()
-    """Names of the baselines for people and in the JSON."""
-
-    def verdict(self, value: float) -> str:
-        """Say whether `value` reaches the limit."""
-        if self.limit is None:
-            return ""
-        reached = value >= self.limit if self.at_least else value <= self.limit
-        return "yes" if reached else "**no**"
+    bar: Bar
+    """What it is."""
+    value: str
+    """The number."""
+    interval: str
+    """Its interval, or empty."""
+    beside: str
+    """Baselines with their values."""
+    limit: str
+    """What it must reach, or empty."""
+    verdict: str
+    """``yes``, ``**no**`` or empty."""
 
 
-def _beside(key: str) -> tuple[tuple[str, str], ...]:
-    return (("warp", f"{key}_warp"), ("copy", f"{key}_copy"))
+def rows(report: Report) -> list[Row]:
+    """Rows of the numbers that were measured, in the order of ``BARS``."""
+    found = report.numbers
+    return [_row(bar, found) for bar in BARS if bar.key in found]
 
 
-BARS: Final = (
-    Bar(
-        key="frame_error",
-        what="frame error, 8-bit levels",
-        limit=13.2,
-        baselines=_beside("frame_error"),
+def _row(bar: Bar, found: Mapping[str, Any]) -> Row:
+    beside = [f"{name} {_text(found[key])}" for name, key in bar.baselines if key in found]
+    sign = ">=" if bar.at_least else "<="
+    interval = found.get(f"{bar.key}_ci")
+    return Row(
+        bar=bar,
+        value=_text(found[bar.key]),
+        interval="" if interval is None else " – ".join(_text(end) for end in interval),
+        beside=", ".join(beside),
+        limit="" if bar.limit is None else f"{sign} {bar.limit:g}",
+        verdict=bar.verdict(found[bar.key]),
+    )
+
+
+def table(report: Report) -> str:
+    """Return the numbers beside baselines and bars, as Markdown, one table a heading."""
+    made = rows(report)
+    blocks = []
+    for group in GROUPS:
+        own = [row for row in made if row.bar.group == group]
+        if own:
+            lines = ["| what | value | 95 % interval | beside it | bar | reached |"]
+            lines += ["|---|---|---|---|---|---|"]
+            lines += [
+                f"| {r.bar.what} | **{r.value}** | {r.interval} | {r.beside} | {r.limit} "
+                f"| {r.verdict} |"
+                for r in own
+            ]
+            blocks.append(f"### {group}\n\n" + "\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def printed_table(report: Report) -> list[list[str]]:
+    """Table 2 of the paper, then our nearest numbers, with a head; rows of text."""
+    metrics = list(OURS_BY_METRIC)
+    head = ["", *(f"{m.upper()} {d}" for m in metrics for d in ("RAVDESS", "CREMA-D"))]
+    body = [
+        [
+            f"{row.method} (printed)",
+            *(f"{value:g}" for metric in metrics for value in getattr(row, metric)),
+        ]
+        for row in PRINTED
+    ]
+    for label, index in (
+        ("this bundle, true landmarks, our test clips", 0),
+        ("this bundle, from sound, our test clips", 1),
+    ):
+        keys = [OURS_BY_METRIC[metric][index] for metric in metrics]
+        cells = [_text(report.numbers[k]) if k in report.numbers else "–" for k in keys]
+        if any(cell != "–" for cell in cells):
+            body.append([label, *(part for cell in cells for part in (cell, ""))])
+    return [head, *body]
+
+
+CLASS_TABLES: Final = (
+    ("emotion heard, RAVDESS", "voice", "emotion_recall_ravdess"),
+    ("emotion heard, CREMA-D", "voice", "emotion_recall_cremad"),
+    ("emotion seen on rendered faces", "expression", "rendered_emotion_recall"),
+    ("that judge on real acted frames", "expression", "real_frames_recall"),
+    ("stylised landmarks, judge knows the styles' people", "stylisation", "styled_by_emotion"),
+    (
+        "stylised landmarks, judge of other people",
+        "stylisation",
+        "styled_by_emotion_independent",
     ),
-    Bar(
-        key="mouth_box_error",
-        what="mouth-box error, 8-bit levels",
-        limit=13.8,
-        baselines=_beside("mouth_box_error"),
-    ),
-    Bar(
-        key="mouth_lpips_ratio",
-        what="mouth-box LPIPS-like distance over the warp's",
-        limit=0.95,
-    ),
-    Bar(key="mouth_lpips", what="mouth-box LPIPS-like distance", baselines=_beside("mouth_lpips")),
-    Bar(
-        key="mouth_sharpness",
-        what="mouth-box gradient over the true frame's",
-        at_least=True,
-        baselines=_beside("mouth_sharpness"),
-    ),
-    Bar(
-        key="csim",
-        what="CSIM with the anchor",
-        at_least=True,
-        baselines=(*_beside("csim"), ("true frames", "csim_true")),
-    ),
-    Bar(
-        key="mouth_landmark_ratio",
-        what="mouth-landmark error from audio over a still mouth's",
-        limit=0.9,
-        baselines=(("the clip's mean mouth, an oracle", "mean_mouth_ratio"),),
-    ),
-    Bar(key="opening_correlation", what="correlation of the mouth opening", at_least=True),
-    Bar(
-        key="emotion_accuracy_ravdess",
-        what="emotion accuracy, RAVDESS test actors, 8 classes",
-        limit=0.60,
-        at_least=True,
-    ),
-    Bar(
-        key="emotion_accuracy_cremad",
-        what="emotion accuracy, CREMA-D test actors, 6 classes",
-        limit=0.55,
-        at_least=True,
-    ),
-    Bar(
-        key="landmarker_error",
-        what="landmark error from the photo, share of the inter-ocular distance",
-        limit=0.045,
-    ),
-    Bar(key="edge_round_trip", what="edge round trip, canonical units", limit=1e-4),
-    Bar(key="neutral_change", what="change by a neutral emotion, canonical units", limit=1e-4),
-    Bar(
-        key="styled_accuracy",
-        what="emotion seen in stylised landmarks, 6 classes",
-        at_least=True,
-        baselines=(("unstyled", "unstyled_accuracy"),),
-    ),
+    ("mouth opening preserved (correlation)", "stylisation", "opening_preserved_by_emotion"),
 )
-"""Rows of the table, in order."""
+"""Title, part and key of every number by emotion."""
 
-_P: Final = PROTOCOL
-_PROTOCOL: Final = f"""\
-People of the test split are never fitted to. The exported graphs of the bundle are judged, not the
-torch modules.
 
-- **Pixels.** True landmarks in. Anchor: the frame of the clip with the most closed mouth.
-  {_P.frames_per_clip} frames a clip, in the middles of {_P.frames_per_clip} equal stretches; the
-  recurrent state is carried from the clip's first frame. Mean absolute error over pixels and
-  channels, then over frames. Mouth box: the box of the 20 mouth points,
-  {_P.mouth_margin_px} px larger on every side.
-- **warp**: the anchor warped by a thin-plate spline through the 68 true landmarks, border pinned;
-  no learning. **copy**: the anchor itself.
-- **LPIPS-like**: mouth boxes resized to {_P.patch_px}x{_P.patch_px}, SqueezeNet 1.1 features,
-  LPIPS 0.1 linear heads. The backbone's weights are not those that the heads were fitted with,
-  hence "like".
-- **Sharpness**: mean gradient magnitude of the mouth box over that of the true frame.
-- **Lips**: clips with speech; mean distance of the 20 mouth points over that of the anchor held
-  still.
-- **Landmarks**: whole frames in, own detector and landmarker, against the teacher's labels; mean
-  over people, share of the outer eye corners' distance.
-- **Edges**: landmarks to edges and back, started from another frame, from the template and from
-  another person.
-"""
+def class_tables(report: Report) -> list[list[str]]:
+    """Numbers by emotion that were measured, with a head; rows of text."""
+    found = {
+        title: report.details[part][key]
+        for title, part, key in CLASS_TABLES
+        if key in report.details.get(part, {})
+    }
+    names = list(dict.fromkeys(name for own in found.values() for name in own))
+    if not names:
+        return []
+    body = [
+        [title, *(_text(own[name]) if name in own else "" for name in names)]
+        for title, own in found.items()
+    ]
+    return [["share of right answers", *names], *body]
 
 
 def write_json(report: Report, path: Path) -> None:
     """Write all numbers, whole or not at all."""
-    _write(path, json.dumps(report.as_dict(), indent=1) + "\n")
+    write_text(path, json.dumps(report.as_dict(), indent=1) + "\n")
 
 
 def write_markdown(report: Report, path: Path) -> None:
@@ -152,67 +157,58 @@ def write_markdown(report: Report, path: Path) -> None:
         f" docs/quality.md` on {context['measured']}; do not edit.",
         "",
         f"Bundle `{bundle['name']}`, sha256 of its graphs' hashes `{bundle['sha256'][:16]}`. "
-        f"{context['machine']}; {context['backend']}.",
+        f"{context['machine']}; {context['backend']}. "
+        f"Protocol {context['protocol']['version']}.",
+        "",
+        "Intervals are bootstrap intervals over people.",
+        "",
+        "## Numbers, baselines, bars",
         "",
         table(report),
         "",
+        *_section("## By emotion", class_tables(report)),
+        *_section("## Beside the paper", printed_table(report), CAVEAT),
         f"Judging networks: {', '.join(context['critics']) or 'none'}.",
         "",
         "## How it is measured",
         "",
-        _PROTOCOL,
+        METHODS,
         "## How much was measured",
         "",
-        *_sizes(report),
+        *(f"- {line}" for line in sizes(report)),
+        *_left_out(context.get("skipped", {})),
     ]
-    _write(path, "\n".join(lines) + "\n")
+    write_text(path, "\n".join(lines) + "\n")
 
 
-def table(report: Report) -> str:
-    """Return the numbers beside baselines and bars, as a Markdown table."""
-    rows = ["| what | value | beside it | bar | reached |", "|---|---|---|---|---|"]
-    found = _all_numbers(report)
-    for bar in BARS:
-        if bar.key not in found:
-            continue
-        beside = [f"{n} {_text(found[k])}" for n, k in bar.baselines if k in found]
-        sign = ">=" if bar.at_least else "<="
-        limit = "" if bar.limit is None else f"{sign} {bar.limit:g}"
-        value = found[bar.key]
-        cells = (bar.what, f"**{_text(value)}**", ", ".join(beside), limit, bar.verdict(value))
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows)
+def _section(title: str, cells: list[list[str]], note: str = "") -> list[str]:
+    if not cells:
+        return []
+    head, *body = (f"| {' | '.join(row)} |" for row in cells)
+    rule = "|" + "---|" * len(cells[0])
+    return [title, "", *([note, ""] if note else []), head, rule, *body, ""]
 
 
-def _all_numbers(report: Report) -> dict[str, float]:
-    """Headlines, and the plain numbers among the details."""
-    found: dict[str, float] = {}
-    for part in report.details.values():
-        found |= {k: float(v) for k, v in part.items() if isinstance(v, (int, float))}
-    return found | report.numbers
+def _left_out(skipped: Mapping[str, str]) -> list[str]:
+    if not skipped:
+        return []
+    return ["", "Left out:", "", *(f"- {name}: {reason}" for name, reason in skipped.items())]
 
 
-def _sizes(report: Report) -> Iterator[str]:
+def sizes(report: Report) -> Iterator[str]:
+    """Say how much each part was measured on."""
     for name, part in report.details.items():
-        counts = {k: v for k, v in part.items() if isinstance(v, (int, float)) and _is_count(k)}
+        counts = {k: v for k, v in part.items() if isinstance(v, (int, float)) and is_count(k)}
         if counts:
-            yield f"- {name}: " + ", ".join(f"{k} {v:g}" for k, v in counts.items())
-
-
-def _is_count(key: str) -> bool:
-    return key.startswith(("num_", "emotion_clips_")) or key in {
-        "frames",
-        "people",
-        "missed",
-        "edge_round_trip_faces",
-    }
+            yield f"{name}: " + ", ".join(f"{k} {v:g}" for k, v in counts.items())
 
 
 def _text(value: float) -> str:
     return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8")

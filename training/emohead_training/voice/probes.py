@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from emohead.errors import InputError
 from emohead.mel import content_mel
 from emohead.stages import SPEAKER_FRAMES
 from emohead_training.corpus import read_sound, read_voice_index
@@ -109,6 +110,11 @@ def content_probes(data_root: Path, writer: CodeWriter) -> dict[str, Any]:
     """
     people = _people(data_root, writer)
     voices = sorted({p.voice for p in people})
+    if len(voices) < 2:
+        raise InputError(
+            f"expected known sentences of two or more test people in {data_root}, found "
+            f"{len(voices)}; prepare RAVDESS or CREMA-D with emohead-train prepare"
+        )
     asked = set(voices[::2])
     figures: dict[str, Any] = {"num_voices": len(voices), "speaker_chance": 1 / len(voices)}
     figures |= _phonemes(
