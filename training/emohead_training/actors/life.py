@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from emohead.motion import blinks
+from emohead.life import blinks
 from emohead_training.actors.actions import ACTION_INDEX, NUM_ACTIONS
 
 __all__ = ["gaze", "living"]
@@ -64,7 +64,7 @@ def living(num_frames: int, fps: float, rng: Generator) -> NDArray[np.float32]:
     (num_frames, 52) float32 ndarray
     """
     actions = np.zeros((num_frames, NUM_ACTIONS), np.float32)
-    closed = blinks(num_frames, int(rng.integers(1 << 31)), fps)
+    closed = blinks(np.arange(num_frames) / fps, int(rng.integers(1 << 31)))
     right, down = gaze(num_frames, fps, rng).T
     amounts = {
         "eyeBlinkLeft": closed,
