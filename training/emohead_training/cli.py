@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from emohead.errors import EmoheadError
+from emohead_training.ablation.command import ablate_command
 from emohead_training.corpora.command import prepare_command
 from emohead_training.stage_commands import DataOption, register
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 
 register(app)
 app.command(name="prepare")(prepare_command)
+app.command(name="ablate")(ablate_command)
 
 
 @app.command()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from emohead.errors import InputError
 from emohead_training.loop import RunConfig, fit, weights_path
 from emohead_training.renderer.critic_nets import load_critic_nets
@@ -11,7 +14,7 @@ from emohead_training.renderer.task import RendererConfig, RendererTask, initial
 __all__ = ["train"]
 
 
-def train(run: RunConfig, config: RendererConfig) -> None:
+def train(run: RunConfig, config: RendererConfig, shared: Path | None = None) -> None:
     """Train one phase of the renderer.
 
     Parameters
@@ -20,16 +23,20 @@ def train(run: RunConfig, config: RendererConfig) -> None:
         Data, output folder, device, budget, networks of the perceptual and the identity loss.
     config : RendererConfig
         The phase's recipe.
+    shared : Path, optional
+        Folder with the identity net and the cached frames where several runs share them; by
+        default the run's own.
 
     Raises
     ------
     InputError
         When the global phase has no local weights to start from, or a network is missing.
     """
-    cache = run.out / "renderer_frames"
+    shared = shared or run.out
+    cache = shared / "renderer_frames"
     for split in ("train", "val"):
         build_cache(run.data, cache / split, split)  # type: ignore[arg-type]
-    nets = load_critic_nets(run)
+    nets = load_critic_nets(replace(run, out=shared))
     task = RendererTask(
         config,
         FrameCache(cache / "train"),
