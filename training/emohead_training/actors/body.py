@@ -32,7 +32,6 @@ class Part(IntEnum):
     TONGUE = 4
     UPPER_TEETH = 5
     LOWER_TEETH = 6
-    LASHES = 7
     BODY = 8
 
 
@@ -48,14 +47,12 @@ _LABELS: Final[Mapping[str, Part]] = {
 _GROUPS: Final[Mapping[str, Part]] = {
     "helper-upper-teeth": Part.UPPER_TEETH,
     "helper-lower-teeth": Part.LOWER_TEETH,
-    "helper-l-eyelashes-1": Part.LASHES,
-    "helper-l-eyelashes-2": Part.LASHES,
-    "helper-r-eyelashes-1": Part.LASHES,
-    "helper-r-eyelashes-2": Part.LASHES,
 }
 _SHOULDER_HEIGHT_M: Final = 0.42
 _SHOULDER_WIDTH_M: Final = 0.30
 _MM: Final = 1000.0
+_TEETH_SHOWN_MM: Final = 2.5
+"""How far the upper teeth are lowered: as in life, they show below a raised lip."""
 _AVERAGE: Final[Mapping[str, float]] = {
     "gender": 0.5,
     "age": 0.6,
@@ -129,6 +126,7 @@ class AnnyHeads:
         position[kept] = np.arange(len(kept))
         self._template = self._model.template_vertices[kept].float()
         self._shapes = self._model.blendshapes[:, kept].float()
+        self._upper_teeth = np.unique(position[quads[quad_parts == Part.UPPER_TEETH]])
         self.local_changes: tuple[str, ...] = tuple(self._model.local_change_labels)
         self.mesh = self._mesh(position[quads], quad_parts, position)
 
@@ -156,7 +154,9 @@ class AnnyHeads:
             )[0].float()
             used = weights.nonzero()[:, 0]
             vertices = self._template + torch.einsum("k,kvc->vc", weights[used], self._shapes[used])
-        return _viewer_axes(vertices.numpy())
+        shape = _viewer_axes(vertices.numpy())
+        shape[self._upper_teeth, 1] += _TEETH_SHOWN_MM
+        return shape
 
     def _quads(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         from anny.face_segmentation import get_face_segmentation_mask

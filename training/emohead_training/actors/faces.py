@@ -130,7 +130,7 @@ class ActorFaces:
     ) -> ActorFaces:
         """Scale actions to each person's size; lids meet in a blink, lips at rest."""
         raw = cls(mesh, people, neutral, np.ones((len(people), NUM_ACTIONS), np.float32))
-        reference = raw._points(mesh.reference[None])[:, :NUM_LANDMARKS]
+        reference = raw.reference_points()[None, :NUM_LANDMARKS]
         size = _eye_distance(raw._points_at_rest[:, :NUM_LANDMARKS]) / _eye_distance(reference)
         scale = np.repeat(size[:, None].astype(np.float32), NUM_ACTIONS, 1)
         for name, pairs in _BLINKS:
@@ -174,6 +174,10 @@ class ActorFaces:
         amounts = _checked(actions) * self.scale[person]
         moved = np.tensordot(amounts, self._points_moved, 1)
         return np.asarray(self._points_at_rest[person] + moved, np.float32)
+
+    def reference_points(self) -> NDArray[np.float32]:
+        """Landmarks and hairline points of the average head, (79, 3) float32 mm."""
+        return self._points(self.mesh.reference[None])[0]
 
     def vertices(self, person: int, actions: NDArray[np.floating]) -> NDArray[np.float32]:
         """Move the whole mesh: (N, V, 3) float32 mm, in the frame of `landmarks`."""

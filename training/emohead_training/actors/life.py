@@ -1,6 +1,6 @@
-"""What a face does besides speaking: blinks, glances and lids that follow them.
+"""What a face does besides speaking: the runtime's blinks and glances as facial actions.
 
-Not here: head motion, which is the runtime's (``emohead.motion``), and emotions.
+Not here: when they happen (``emohead.life``), head motion (``emohead.motion``), emotions.
 """
 
 from __future__ import annotations
@@ -11,43 +11,15 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from emohead.life import blinks
+from emohead.life import blinks, glances
 from emohead_training.actors.actions import ACTION_INDEX, NUM_ACTIONS
 
-__all__ = ["gaze", "living"]
+__all__ = ["living"]
 
-_FIXATION_S: Final = (0.4, 2.5)
-_SACCADE_S: Final = 0.05
-_REACH: Final = (0.35, 0.2)
-"""Typical sideways and vertical glance, as shares of ARKit's full look."""
-_CONTACT_SHARE: Final = 0.55
-"""How often the eyes rest on the camera."""
-
-
-def gaze(num_frames: int, fps: float, rng: Generator) -> NDArray[np.float32]:
-    """Draw a path of the eyes: fixations, joined by saccades.
-
-    Parameters
-    ----------
-    num_frames : int
-    fps : float
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    (num_frames, 2) float32 ndarray, [-1, 1]
-        To the viewer's right and down.
-    """
-    times = np.arange(num_frames) / fps
-    path = np.zeros((num_frames, 2))
-    start = 0.0
-    while num_frames and start <= times[-1]:
-        away = rng.random() > _CONTACT_SHARE
-        target = np.clip(rng.normal(0, _REACH), -0.9, 0.9) * away + rng.normal(0, 0.02, 2)
-        share = np.clip((times - start) / _SACCADE_S, 0, 1)[:, None]
-        path += (target - path) * (share if start > 0 else 1.0)
-        start += rng.uniform(*_FIXATION_S)
-    return path.astype(np.float32)
+_LOOK_OF_GLANCE: Final = 0.5
+"""ARKit's full look turns the eye about twice as far as the runtime's largest glance."""
+_BEGIN_S: Final = 50.0
+"""Clips begin anywhere within the first seconds of somebody's minute."""
 
 
 def living(num_frames: int, fps: float, rng: Generator) -> NDArray[np.float32]:
@@ -64,8 +36,10 @@ def living(num_frames: int, fps: float, rng: Generator) -> NDArray[np.float32]:
     (num_frames, 52) float32 ndarray
     """
     actions = np.zeros((num_frames, NUM_ACTIONS), np.float32)
-    closed = blinks(np.arange(num_frames) / fps, int(rng.integers(1 << 31)))
-    right, down = gaze(num_frames, fps, rng).T
+    seed, begin = int(rng.integers(1 << 31)), float(rng.uniform(0, _BEGIN_S))
+    times = begin + np.arange(num_frames) / fps
+    closed = blinks(times, seed)
+    right, down = glances(times, seed, float(rng.uniform(0.3, 1.0))).T * _LOOK_OF_GLANCE
     amounts = {
         "eyeBlinkLeft": closed,
         "eyeBlinkRight": closed,

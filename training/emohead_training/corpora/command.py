@@ -28,10 +28,15 @@ def prepare_command(
         Path | None, typer.Option(help="Folder of the recordings, as they were downloaded.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 takes all cores.")] = 0,
-    minutes: Annotated[
-        float, typer.Option(min=0.01, help="Length of voices or digital actors to make.")
-    ] = 60.0,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Length of the voices to make.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Of voices or digital actors.")] = 0,
+    people: Annotated[int, typer.Option(min=1, help="Number of digital actors.")] = 48,
+    clips_per_person: Annotated[
+        int, typer.Option(min=1, help="Performances of each digital actor.")
+    ] = 2,
+    seconds: Annotated[
+        float, typer.Option(min=0.5, help="Length of each digital actor's performance.")
+    ] = 3.0,
     landmarker: Annotated[
         str, typer.Option(help="default (the bundle's networks) or mediapipe (see --teachers).")
     ] = "default",
@@ -54,6 +59,9 @@ def prepare_command(
         workers=workers or os.cpu_count() or 1,
         minutes=minutes,
         seed=seed,
+        people=people,
+        clips_per_person=clips_per_person,
+        seconds=seconds,
         teachers=teachers,
     )
     _run(config)

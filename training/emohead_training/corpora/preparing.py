@@ -29,6 +29,7 @@ CORPORA: Final = {
     "ravdess": "emohead_training.corpora.ravdess:Ravdess",
     "crema-d": "emohead_training.corpora.crema_d:CremaD",
     "folder": "emohead_training.corpora.folder:OwnFootage",
+    "digital-actors": "emohead_training.corpora.actors:DigitalActors",
     "voices": "emohead_training.corpora.voices:SpokenTexts",
 }
 """Module and class of every corpus's preparer; the class is called with a ``PrepareConfig``."""

@@ -31,6 +31,12 @@ class PrepareConfig:
     """Length of a corpus that is made."""
     seed: int = 0
     """Seed of a corpus that is made."""
+    people: int = 48
+    """Number of digital actors."""
+    clips_per_person: int = 2
+    """Performances of each digital actor."""
+    seconds: float = 3.0
+    """Length of each performance."""
     teachers: Path | None = None
     """Folder of MediaPipe's networks to label with; None takes the default bundle's."""
 
