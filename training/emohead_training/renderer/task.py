@@ -249,8 +249,8 @@ class RendererTask:
         losses = {
             "pixel": weights.pixel * _pixel(rendered.frames, real.frames),
             "patches": weights.mouth * (inside.mean() + inside[0]) / 2,
-            "mouth_features": weights.perceptual_mouth * near,
-            "features": weights.perceptual * far,
+            "perceptual_mouth": weights.perceptual_mouth * near,
+            "perceptual": weights.perceptual * far,
         }
         if weights.identity > 0:
             part = PARTS[int(self.rng.integers(len(PARTS)))]
