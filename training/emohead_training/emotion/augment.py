@@ -1,4 +1,4 @@
-"""Other voices, rooms, microphones and noise, made from log-mel spectrograms.
+"""Other voices, rooms, microphones, codecs and noise, made from log-mel spectrograms.
 
 Everything acts on bands in decibels, so the sound is analysed once and varied in every batch.
 """
@@ -16,6 +16,8 @@ __all__ = ["augmented", "mixed"]
 
 _DB = math.log(10) / 10
 SILENCE_DB = -100.0
+TELEPHONE_EDGE = 0.72
+"""Share of the 128 bands that lies below 3.4 kHz."""
 
 
 def augmented(log_mel: Tensor, num_frames: int) -> Tensor:
@@ -35,6 +37,7 @@ def augmented(log_mel: Tensor, num_frames: int) -> Tensor:
     x = _chosen(0.15, x, reverberant)
     x = _chosen(0.6, x, recoloured)
     x = _chosen(0.25, x, noisy)
+    x = _chosen(0.2, x, coded)
     return masked(x)
 
 
@@ -69,9 +72,9 @@ def mixed(
 
 
 def warped(log_mel: Tensor, num_frames: int) -> Tensor:
-    """Speak faster or slower (a tenth), shift and scale the frequencies, cut `num_frames` out."""
+    """Speak faster or slower (an eighth), shift and scale the frequencies, cut `num_frames` out."""
     batch, bands, length = log_mel.shape
-    speed = _uniform(batch, 0.9, 1.12)
+    speed = _uniform(batch, 0.88, 1.13)
     half = (speed * num_frames / length).clamp(max=1.0)
     start = _uniform(batch, -1, 1) * (1 - half)
     stretch, shift = _uniform(batch, 0.95, 1.05), _uniform(batch, -0.04, 0.04)
@@ -119,13 +122,35 @@ def noisy(log_mel: Tensor) -> Tensor:
     return _decibel(torch.exp(log_mel * _DB) + torch.exp((noise[:, :, None] + flutter) * _DB))
 
 
+def coded(log_mel: Tensor) -> Tensor:
+    """Pass through a lossy codec: cut the band, drop what louder bands mask, coarsen the levels.
+
+    Parameters
+    ----------
+    log_mel : (B, 128, M) tensor, dB
+
+    Returns
+    -------
+    (B, 128, M) tensor, dB
+        Nothing above an edge between 3.4 kHz and the whole band; bands 20 to 45 dB below the
+        loudest of their eight neighbours on either side are gone; the rest in steps of 1 to 5 dB.
+    """
+    batch, bands, _ = log_mel.shape
+    nearby = functional.max_pool1d(log_mel.transpose(1, 2), 17, 1, 8).transpose(1, 2)
+    masked_below = nearby - _uniform(batch, 20, 45)[:, None, None]
+    edge = _uniform(batch, TELEPHONE_EDGE, 1.1)[:, None, None] * bands
+    lost = (log_mel < masked_below) | (torch.arange(bands)[None, :, None] >= edge)
+    step = _uniform(batch, 1, 5)[:, None, None]
+    return torch.where(lost, SILENCE_DB, torch.round(log_mel / step) * step)
+
+
 def masked(log_mel: Tensor) -> Tensor:
     """Hide up to two bands' groups and two stretches of time behind the mean."""
     batch, bands, frames = log_mel.shape
     hidden = torch.zeros(batch, bands, frames, dtype=torch.bool)
     for _ in range(2):
-        hidden |= _stripe(batch, bands, 14)[:, :, None]
-        hidden |= _stripe(batch, frames, 12)[:, None, :]
+        hidden |= _stripe(batch, bands, 16)[:, :, None]
+        hidden |= _stripe(batch, frames, 14)[:, None, :]
     return torch.where(hidden, log_mel.mean((1, 2), keepdim=True), log_mel)
 
 

@@ -19,7 +19,7 @@ from emohead.errors import InputError
 from emohead.mel import log_mel_128
 from emohead_training.corpus import VoiceClip, read_sound, read_voice_index
 
-__all__ = ["CLASSES_OF", "SpokenClips", "read_spoken_clips", "validation_speakers"]
+__all__ = ["CLASSES_OF", "SpokenClips", "held_out_speakers", "read_spoken_clips"]
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,9 @@ CLASSES_OF: Final[dict[str, tuple[str, ...]]] = {
     "crema-d": ("neutral", "happy", "sad", "angry", "fearful", "disgust"),
 }
 """Our classes that each data set labels; about the others its clips say nothing."""
-VALIDATION_SHARE: Final = 0.1
-"""Share of the training people, per data set, who only validate and calibrate."""
+FOLDS: Final = 7
+"""A fold is this part of the training people, per data set: those who only validate a voter.
+Odd, because RAVDESS numbers men and women in turn: every fold has both."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +63,16 @@ def known_classes(dataset: str) -> NDArray[np.bool_]:
     return np.array([name in CLASSES_OF.get(dataset, EMOTIONS) for name in EMOTIONS])
 
 
-def validation_speakers(clips: SpokenClips, share: float = VALIDATION_SHARE) -> set[str]:
-    """Choose the people who validate: every so-manieth of each data set, by name.
+def held_out_speakers(clips: SpokenClips, fold: int, folds: int = FOLDS) -> set[str]:
+    """Choose the people who validate and calibrate: every so-manieth of each data set, by name.
 
     Parameters
     ----------
     clips : SpokenClips
         Of the training side.
-    share : float, (0, 1)
+    fold : int, [0, folds)
+        Different folds share nobody.
+    folds : int
 
     Returns
     -------
@@ -78,7 +81,7 @@ def validation_speakers(clips: SpokenClips, share: float = VALIDATION_SHARE) -> 
     chosen: set[str] = set()
     for dataset in CLASSES_OF:
         people = sorted(set(clips.speakers[clips.datasets == dataset].tolist()))
-        chosen.update(people[4 :: round(1 / share)])
+        chosen.update(people[fold::folds])
     return chosen
 
 

@@ -1,6 +1,6 @@
 """Training of the emotion encoder: binary cross-entropy over all classes a clip is labelled for.
 
-Validates and calibrates on training people who are held out; the test people stay unseen.
+Every voter validates and calibrates on training people of its own; the test people stay unseen.
 Not here: reading of sound (``spoken_clips.py``), calibration (``calibration.py``).
 """
 
@@ -27,13 +27,20 @@ from emohead.stages import EMOTION_ENCODER, NUM_LOG_MEL_BANDS
 from emohead_training.emotion.augment import SILENCE_DB, augmented, mixed
 from emohead_training.emotion.calibration import calibrate, calibration_error
 from emohead_training.emotion.spoken_clips import (
+    FOLDS,
     SpokenClips,
+    held_out_speakers,
     read_spoken_clips,
-    validation_speakers,
 )
-from emohead_training.emotion.windows import window_frames_of, windows_of
+from emohead_training.emotion.windows import Windows, window_frames_of, windows_of
 from emohead_training.loop import Budget, RunConfig, fit, load_weights, weights_path
-from emohead_training.models.emotion_encoder import EmotionEncoder
+from emohead_training.models.emotion_encoder import (
+    NUM_MEMBERS,
+    WIDTHS,
+    EmotionCnn,
+    EmotionEncoder,
+    pictured,
+)
 from emohead_training.recipe_book import config_of
 
 __all__ = ["EmotionConfig", "EmotionTask", "train"]
@@ -48,27 +55,37 @@ class EmotionConfig:
     """How the emotion encoder is trained."""
 
     budget: Budget
-    """Steps and minutes; the learning rate sinks to zero at the last step."""
+    """Steps and minutes, all voters together; the rate sinks to zero at the last step."""
+    members: int = NUM_MEMBERS
+    """Voters, trained in turn."""
+    folds: int = FOLDS
+    """Parts of the training people; voter k never hears part k."""
     batch: int = 64
     """Windows in a step."""
     learning_rate: float = 2e-3
     """Largest rate of AdamW."""
-    weight_decay: float = 2e-2
+    weight_decay: float = 3e-2
     """Of AdamW."""
-    mixup_alpha: float = 0.0
-    """Of the Beta distribution that blends clips; 0 for none."""
-    widths: tuple[int, ...] = (16, 32, 48, 64, 96, 160)
+    mixup_share: float = 0.0
+    """Share of the steps that blend clips."""
+    mixup_alpha: float = 0.4
+    """Of the Beta distribution that blends clips."""
+    smoothing: float = 0.03
+    """How far labels are drawn from 0 and 1 towards the middle."""
+    widths: tuple[int, ...] = WIDTHS
     """Channels of the six convolutions."""
-    dropout: float = 0.25
+    dropout: float = 0.35
     """Share of pooled features dropped."""
     ema_decay: float = 0.995
-    """Of the averaged weights."""
+    """Of the averaged weights, per step of a voter."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Windows of speech and what is known of them."""
 
+    member: int
+    """The voter that they are for."""
     log_mel: Tensor
     """(B, 128, M) dB, not augmented yet."""
     labels: Tensor
@@ -91,30 +108,29 @@ class EmotionTask:
 
     def __init__(self, clips: SpokenClips, config: EmotionConfig) -> None:
         self.clips, self.config = clips, config
-        self.encoder = EmotionEncoder(config.widths, config.dropout)
+        self.encoder = EmotionEncoder(config.widths, config.dropout, config.members)
         self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.modules: Mapping[str, nn.Module] = {STAGE: self.encoder}
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {
-            STAGE: torch.optim.AdamW(
-                self.encoder.parameters(), config.learning_rate, weight_decay=config.weight_decay
+            f"{STAGE}_{k}": torch.optim.AdamW(
+                member.parameters(), config.learning_rate, weight_decay=config.weight_decay
             )
+            for k, member in enumerate(self.encoder.members)
         }
-        held_out = validation_speakers(clips)
-        is_held = np.isin(clips.speakers, sorted(held_out))
-        self.train_clips, self.held_clips = np.flatnonzero(~is_held), np.flatnonzero(is_held)
-        self._held = windows_of(clips, self.held_clips)
+        self.folds = [_Fold(clips, k, config.folds) for k in range(config.members)]
 
     def batches(self, seed: int) -> Iterator[Batch]:
-        """Balanced windows of the training people."""
+        """Balanced windows of the people that a voter may hear, voters in turn."""
         rng = np.random.default_rng(seed)
-        chances = _chances(self.clips, self.train_clips)
         while True:
-            yield self._batch(rng, rng.choice(self.train_clips, self.config.batch, p=chances))
+            for member, fold in enumerate(self.folds):
+                yield self._batch(rng, member, fold.draw(rng, self.config.batch))
 
-    def _batch(self, rng: np.random.Generator, chosen: NDArray[np.int64]) -> Batch:
+    def _batch(self, rng: np.random.Generator, member: int, chosen: NDArray[np.int64]) -> Batch:
         length = round(1.15 * window_frames_of())
         windows = np.stack([_excerpt(rng, self.clips.clip(int(i)), length) for i in chosen])
         return Batch(
+            member=member,
             log_mel=torch.from_numpy(np.ascontiguousarray(windows.transpose(0, 2, 1))),
             labels=functional.one_hot(
                 torch.from_numpy(self.clips.labels[chosen]), len(EMOTIONS)
@@ -123,62 +139,106 @@ class EmotionTask:
         )
 
     def step(self, batch: Batch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
-        """One update of the encoder."""
-        optimizer = self.optimizers[STAGE]
+        """One update of one voter."""
+        config, member = self.config, self.encoder.members[batch.member]
+        optimizer = self.optimizers[f"{STAGE}_{batch.member}"]
         for group in optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * _schedule(step, self.config.budget.steps)
-        log_mel, labels, known = (
-            augmented(batch.log_mel, window_frames_of()),
-            batch.labels,
-            batch.known,
-        )
-        if self.config.mixup_alpha > 0:
-            log_mel, labels, known = mixed(log_mel, labels, known, self.config.mixup_alpha)
+            group["lr"] = config.learning_rate * _schedule(step, config.budget.steps)
+        log_mel, labels, known = self._varied(batch)
         device = fabric.device
+        picture = pictured(log_mel.to(device)).contiguous(memory_format=torch.channels_last)
         with fabric.autocast():
-            logits = self.encoder.logits(log_mel.to(device))
+            logits = member.logits(picture)
         loss = emotion_loss(logits.float(), labels.to(device), known.to(device))
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
-        nn.utils.clip_grad_norm_(self.encoder.parameters(), 2.0)
+        nn.utils.clip_grad_norm_(member.parameters(), 2.0)
         optimizer.step()
         return {"emotion": loss.detach()}
 
+    def _varied(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        config, known = self.config, batch.known
+        log_mel = augmented(batch.log_mel, window_frames_of())
+        labels = batch.labels + config.smoothing * (0.5 - batch.labels)
+        if float(torch.rand(())) < config.mixup_share:
+            log_mel, labels, known = mixed(log_mel, labels, known, config.mixup_alpha)
+        return log_mel, labels, known
+
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Accuracy of whole clips of the held-out training people, per data set."""
-        logits = self.held_logits()
-        scores = self._held.clip_means(torch.sigmoid(logits).numpy())
-        figures = {}
-        for dataset in sorted(set(self.clips.datasets.tolist())):
-            rows = self.clips.datasets[self.held_clips] == dataset
-            chosen = self.held_clips[rows]
-            guess = np.where(self.clips.known[chosen], scores[rows], -1).argmax(1)
-            right = guess == self.clips.labels[chosen]
-            figures[f"val_{dataset}"] = round(float(right.mean()), 4)
-        return figures
+        """Accuracy of whole clips of training people, each by the voter that never heard them."""
+        right: dict[str, list[NDArray[np.bool_]]] = {}
+        losses = []
+        for fold, logits in zip(self.folds, self.held_logits(), strict=True):
+            for dataset, hits in fold.hits(torch.sigmoid(logits).numpy()).items():
+                right.setdefault(dataset, []).append(hits)
+            labels, known = fold.window_labels()
+            losses.append(float(emotion_loss(logits, labels, known.float())))
+        figures = {f"val_{k}": round(float(np.concatenate(v).mean()), 4) for k, v in right.items()}
+        return figures | {"val_loss": round(float(np.mean(losses)), 4)}
 
     @torch.no_grad()
-    def held_logits(self) -> Tensor:
-        """(W, 8) logits of every window of the held-out people."""
-        device = next(self.encoder.parameters()).device
-        parts = torch.split(torch.from_numpy(self._held.log_mel), 64)
-        return torch.cat([self.encoder.logits(p.to(device)).float().cpu() for p in parts])
+    def held_logits(self) -> list[Tensor]:
+        """(W, 8) logits of every voter, of the windows of the people that it never heard."""
+        pairs = zip(self.encoder.members, self.folds, strict=True)
+        return [_logits(member, fold.windows.log_mel) for member, fold in pairs]
 
     def calibrated(self) -> dict[str, float]:
-        """Fit temperature and offsets on the held-out people; return the error before and after."""
+        """Fit each voter's temperature and offsets on the people it never heard.
+
+        Returns
+        -------
+        dict
+            Calibration error before and after, mean over the voters.
+        """
         self.encoder.eval()
-        logits = self.held_logits()
-        labels = functional.one_hot(
-            torch.from_numpy(self.clips.labels[self.held_clips][self._held.owner]), len(EMOTIONS)
-        ).float()
-        known = torch.from_numpy(self.clips.known[self.held_clips][self._held.owner])
-        before = calibration_error(torch.sigmoid(logits), labels, known)
-        temperature, offset = calibrate(logits, labels, known)
-        self.encoder.temperature.copy_(temperature)
-        self.encoder.offset.copy_(offset)
-        after = calibration_error(torch.sigmoid(logits / temperature + offset), labels, known)
+        errors = []
+        for member, fold, logits in zip(
+            self.encoder.members, self.folds, self.held_logits(), strict=True
+        ):
+            labels, known = fold.window_labels()
+            temperature, offset = calibrate(logits, labels, known)
+            member.temperature.copy_(temperature)
+            member.offset.copy_(offset)
+            after = torch.sigmoid(logits / temperature + offset)
+            before = calibration_error(torch.sigmoid(logits), labels, known)
+            errors.append((before, calibration_error(after, labels, known)))
+        before, after = np.mean(errors, 0).tolist()
         return {"calibration_error_before": before, "calibration_error": after}
+
+
+class _Fold:
+    """The people that one voter hears, and those that it does not."""
+
+    def __init__(self, clips: SpokenClips, fold: int, folds: int) -> None:
+        self._clips = clips
+        is_held = np.isin(clips.speakers, sorted(held_out_speakers(clips, fold, folds)))
+        self.heard, self.held = np.flatnonzero(~is_held), np.flatnonzero(is_held)
+        self.windows: Windows = windows_of(clips, self.held)
+        self._chances = _chances(clips, self.heard)
+
+    def draw(self, rng: np.random.Generator, size: int) -> NDArray[np.int64]:
+        return rng.choice(self.heard, size, p=self._chances)
+
+    def window_labels(self) -> tuple[Tensor, Tensor]:
+        """(W, 8) one-hot labels and known classes of the held-out windows."""
+        owner = self.held[self.windows.owner]
+        labels = functional.one_hot(torch.from_numpy(self._clips.labels[owner]), len(EMOTIONS))
+        return labels.float(), torch.from_numpy(self._clips.known[owner])
+
+    def hits(self, scores: NDArray[np.float32]) -> dict[str, NDArray[np.bool_]]:
+        """Per data set: which held-out clips the (W, 8) window scores get right."""
+        means = self.windows.clip_means(scores)
+        guess = np.where(self._clips.known[self.held], means, -1).argmax(1)
+        right = guess == self._clips.labels[self.held]
+        datasets = self._clips.datasets[self.held]
+        return {name: right[datasets == name] for name in sorted(set(datasets.tolist()))}
+
+
+def _logits(member: EmotionCnn, log_mel: NDArray[np.float32]) -> Tensor:
+    device = next(member.parameters()).device
+    parts = torch.split(torch.from_numpy(log_mel), 64)
+    return torch.cat([member.logits(pictured(p.to(device))).float().cpu() for p in parts])
 
 
 def emotion_loss(logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
@@ -243,7 +303,8 @@ def train(run: RunConfig) -> None:
     clips = read_spoken_clips(run.data, run.out / STAGE / "log_mels.npz")
     torch.manual_seed(run.seed)
     task = EmotionTask(clips, config)
-    fit(task, run, config.budget, ema_decay=config.ema_decay)
+    # The averages move at every step, a voter only at its own.
+    fit(task, run, config.budget, ema_decay=config.ema_decay ** (1 / config.members))
     path = weights_path(run.out, STAGE)
     load_weights(task.encoder, path, STAGE)
     log.info("%s %s", STAGE, task.calibrated())
