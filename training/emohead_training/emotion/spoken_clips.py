@@ -79,9 +79,10 @@ def held_out_speakers(clips: SpokenClips, fold: int, folds: int = FOLDS) -> set[
     set of str
     """
     chosen: set[str] = set()
-    for dataset in CLASSES_OF:
+    for dataset in sorted(set(clips.datasets.tolist())):
         people = sorted(set(clips.speakers[clips.datasets == dataset].tolist()))
-        chosen.update(people[fold::folds])
+        parts = min(folds, len(people))
+        chosen.update(people[fold % parts :: parts])
     return chosen
 
 
