@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch")
 
+from lightning.fabric import Fabric  # noqa: E402
+
 from emohead.audio import read_audio  # noqa: E402
 from emohead.contract import sample_inputs, shape_of  # noqa: E402
 from emohead.emotion import EMOTIONS  # noqa: E402
@@ -19,14 +21,14 @@ from emohead.emotion_reader import windows_from_speech  # noqa: E402
 from emohead.mel import log_mel_128  # noqa: E402
 from emohead.runner import Runner  # noqa: E402
 from emohead.stages import EMOTION_ENCODER  # noqa: E402
-from emohead_training.emotion.augment import augmented, mixed  # noqa: E402
+from emohead_training.emotion.augment import SILENCE_DB, augmented, coded, mixed  # noqa: E402
 from emohead_training.emotion.calibration import calibrate, calibration_error  # noqa: E402
 from emohead_training.emotion.measure import emotion_accuracy  # noqa: E402
 from emohead_training.emotion.spoken_clips import (  # noqa: E402
     CLASSES_OF,
     SpokenClips,
+    held_out_speakers,
     read_spoken_clips,
-    validation_speakers,
 )
 from emohead_training.emotion.training import (  # noqa: E402
     EmotionConfig,
@@ -35,7 +37,11 @@ from emohead_training.emotion.training import (  # noqa: E402
 )
 from emohead_training.emotion.windows import window_frames_of, windows_of  # noqa: E402
 from emohead_training.loop import Budget, RunConfig, fit  # noqa: E402
-from emohead_training.models.emotion_encoder import EmotionEncoder  # noqa: E402
+from emohead_training.models.emotion_encoder import (  # noqa: E402
+    EmotionCnn,
+    EmotionEncoder,
+    pictured,
+)
 
 RATE = 16_000
 
@@ -77,8 +83,8 @@ def test_forward_keeps_the_spec(size: Any) -> None:
 
 def test_size_stays_within_a_million_parameters() -> None:
     encoder = EmotionEncoder()
-    convolutions = [m for m in encoder.modules() if isinstance(m, torch.nn.Conv2d)]
-    assert len(convolutions) == 6
+    for member in encoder.members:
+        assert sum(isinstance(m, torch.nn.Conv2d) for m in member.modules()) == 6
     assert sum(p.numel() for p in encoder.parameters()) <= 1_000_000
 
 
@@ -89,10 +95,34 @@ def test_level_of_the_recording_does_not_matter() -> None:
         assert torch.allclose(encoder(log_mel), encoder(log_mel - 17.0), atol=1e-5)
 
 
+@torch.no_grad()
+def test_voters_share_the_vote() -> None:
+    torch.manual_seed(0)
+    encoder = EmotionEncoder(members=3).eval()
+    encoder.members[1].offset.fill_(2.0)
+    encoder.members[2].temperature.fill_(0.5)
+    log_mel = 10 * torch.randn(2, 128, 40) - 50
+    first, second, third = (m.logits(pictured(log_mel)) for m in encoder.members)
+    wanted = torch.sigmoid((first + (second + 2.0) + third / 0.5) / 3)
+    assert torch.allclose(encoder(log_mel), wanted, atol=1e-5)
+    assert not torch.allclose(first, second)
+
+
+def test_a_microphone_leaves_the_second_plane_as_it_is() -> None:
+    torch.manual_seed(0)
+    log_mel = 5 * torch.randn(1, 128, 40) - 40
+    colour = torch.linspace(-4, 4, 128)[None, :, None]
+    before, after = pictured(log_mel), pictured(log_mel + colour)
+    change = (after - before).abs().mean((0, 2, 3))
+    assert change[0] > 0.05
+    assert change[1] < 0.2 * change[0]
+    assert torch.equal(before[:, 3], after[:, 3])
+
+
 def test_overfits_one_batch() -> None:
     torch.manual_seed(0)
-    encoder = EmotionEncoder((8, 8, 16, 16, 24, 32), dropout=0.0).train()
-    log_mel = 10 * torch.randn(8, 128, 40) - 50
+    encoder = EmotionCnn((8, 8, 16, 16, 24, 32), dropout=0.0).train()
+    log_mel = pictured(10 * torch.randn(8, 128, 40) - 50)
     labels, known = torch.eye(8), torch.ones(8, 8)
     optimizer = torch.optim.Adam(encoder.parameters(), 5e-3)
     for _ in range(60):
@@ -124,6 +154,21 @@ def test_augmentation_keeps_shape_and_stays_finite() -> None:
         assert not torch.equal(varied[0], varied[1])
 
 
+def test_codec_cuts_the_band_and_what_is_masked() -> None:
+    torch.manual_seed(0)
+    log_mel = torch.full((64, 128, 20), -90.0)
+    log_mel[:, 40] = -20.3
+    log_mel[:, 44] = -30.0
+    log_mel[:, 90:] = -35.7
+    heard = coded(log_mel)
+    assert bool((heard[:, 44] == SILENCE_DB).sum() == 0)
+    assert bool((heard[:, 36] == SILENCE_DB).all())
+    assert float((heard[:, 40] + 20.3).abs().max()) <= 2.5
+    top = (heard[:, 127] == SILENCE_DB).all(1)
+    assert 0 < int(top.sum()) < 64
+    assert bool((heard[:, 90] > SILENCE_DB).all())
+
+
 def test_mixup_knows_only_what_both_clips_know() -> None:
     torch.manual_seed(0)
     known = torch.ones(64, 8)
@@ -151,9 +196,10 @@ def test_calibration_mends_overconfident_scores() -> None:
 
 def test_training_learns_and_calibrates(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    budget = Budget(steps=40)
+    budget = Budget(steps=80)
     config = EmotionConfig(
         budget=budget,
+        members=2,
         batch=24,
         learning_rate=1e-2,
         widths=(4, 8, 8, 16, 16, 24),
@@ -170,11 +216,25 @@ def test_training_learns_and_calibrates(tmp_path: Path) -> None:
 
 def test_people_who_validate_do_not_train() -> None:
     clips = made_clips()
-    task = EmotionTask(clips, EmotionConfig(budget=Budget(steps=1)))
-    held = validation_speakers(clips)
-    assert set(clips.speakers[task.held_clips]) == held
-    assert not held & set(clips.speakers[task.train_clips])
-    assert {s.rsplit("-", 1)[0] for s in held} == set(CLASSES_OF)
+    task = EmotionTask(clips, EmotionConfig(budget=Budget(steps=1), members=3))
+    held = [held_out_speakers(clips, k) for k in range(3)]
+    assert not held[0] & held[1] | held[0] & held[2] | held[1] & held[2]
+    for fold, people in zip(task.folds, held, strict=True):
+        assert set(clips.speakers[fold.held]) == people
+        assert not people & set(clips.speakers[fold.heard])
+        assert {s.rsplit("-", 1)[0] for s in people} == set(CLASSES_OF)
+
+
+def test_a_voter_learns_from_its_own_batches_only() -> None:
+    task = EmotionTask(made_clips(), EmotionConfig(budget=Budget(steps=9), members=2, batch=8))
+    batch = next(task.batches(0))
+    before = [m.classes.weight.clone() for m in task.encoder.members]
+    task.step(batch, 4, Fabric(accelerator="cpu", devices=1))
+    moved = [
+        not torch.equal(w, m.classes.weight)
+        for w, m in zip(before, task.encoder.members, strict=True)
+    ]
+    assert moved == [k == batch.member for k in range(2)]
 
 
 class FirstRunner(Runner):
