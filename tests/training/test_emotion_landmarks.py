@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from emohead.backends import choose_backend
+from emohead.bundle import Bundle
 from emohead.contract import sample_inputs
 from emohead.emotion import EMOTIONS, NEUTRAL
 from emohead.geometry import NUM_EDGES, TEMPLATE, TOPOLOGY, edges_from_landmarks
 from emohead.geometry.landmarks import mirrored
 from emohead.stages import EMOTION_LANDMARKS
+from emohead.stylise import Stylist
 from emohead_training.loop import Budget, RunConfig, load_weights, weights_path
 from emohead_training.models.emotion_landmarks import STAGE, EmotionLandmarks
 from emohead_training.models.landmark_critics import EmotionCritic, SourceCritic
@@ -196,6 +199,20 @@ def test_training_learns_the_style_and_resumes(
     assert json.loads((path.parent / "progress.json").read_text())["step"] == 100
     load_weights(task.generator, path, STAGE)
     assert task.validate()["style_error"] < first
+
+
+@pytest.mark.parametrize("name", [n for n in EMOTIONS if n != "neutral"])
+def test_the_shipped_generator_is_monotone_and_keeps_the_speech(name: str) -> None:
+    stylist = Stylist(Bundle.open(None).runner(EMOTION_LANDMARKS.name, choose_backend("cpu")))
+    speech = np.repeat(TEMPLATE[None], 6, 0)
+    speech[:, [57, 58, 56, 65, 66, 67, 8, 7, 9], 1] += np.linspace(0, 0.2, 6)[:, None]
+    emotion = np.eye(len(EMOTIONS))[EMOTIONS.index(name)]
+    styled = [stylist.stylise(speech, strength * emotion) for strength in (0, 0.3, 0.6, 1)]
+    sizes = np.stack([np.linalg.norm(faces - speech, axis=(1, 2)) for faces in styled])
+    assert (np.diff(sizes, axis=0) > 0).all()
+    assert np.array_equal(styled[0], speech)
+    for faces in styled[1:]:
+        assert np.corrcoef(mouth_opening(speech), mouth_opening(faces))[0, 1] > 0.95
 
 
 def test_stored_topology_is_what_the_template_gives() -> None:

@@ -65,6 +65,9 @@ class FaceSampler:
         self._means = {k: np.mean([x.mean(0) for x in v], axis=0) for k, v in self._speech.items()}
         self._people = sorted(self._speech)
         self._complete = complete_people(clips)
+        digital = {clip.identity for clip in clips if clip.digital}
+        sides = [p for p in self._complete if p not in digital], sorted(digital)
+        self._casts = [side for side in sides if side]
         self._partial = sorted(key for key in self._acted if key[0] not in self._complete)
 
     def batches(self, size: int, critic_size: int) -> Iterator[StyleBatch]:
@@ -83,7 +86,7 @@ class FaceSampler:
             neutral = [self._moved(face, *self._identity_shift()) for face in neutral]
             real = []
             for label in emotion[size:].argmax(1):
-                person, shift = self._pick(self._complete), self._identity_shift()
+                person, shift = self._actor(), self._identity_shift()
                 neutral.append(self._moved(self._frame(self._acted[person, NEUTRAL]), *shift))
                 real.append(self._moved(self._frame(self._acted[person, label]), *shift))
             faces = np.stack(neutral)
@@ -115,7 +118,7 @@ class FaceSampler:
                 key = (self._pick(self._people), NEUTRAL)
             else:
                 acted = [i for i in range(len(EMOTIONS)) if i != _CALM]
-                key = (self._pick(self._complete), int(self._rng.choice(acted)))
+                key = (self._actor(), int(self._rng.choice(acted)))
             clips = self._acted.get(key) or self._speech[key[0]]
             faces.append(self._moved(self._frame(clips), *self._identity_shift()))
             labels.append(key[1])
@@ -126,6 +129,10 @@ class FaceSampler:
         frames = [self._frame(self._speech[self._pick(self._people)]) for _ in range(size)]
         edges = _edges(np.stack(frames))
         return edges.mean(0), edges.std(0).clamp(min=5e-3)
+
+    def _actor(self) -> str:
+        """Draw somebody who acts all emotions, filmed and digital alike often."""
+        return self._pick(self._casts[int(self._rng.integers(len(self._casts)))])
 
     def _pick(self, names: Sequence[str]) -> str:
         return names[int(self._rng.integers(len(names)))]

@@ -42,6 +42,8 @@ class FaceClip:
     """(N,) rad."""
     yaw: Array
     """(N,) rad."""
+    digital: bool = False
+    """Whether the person is a parametric head."""
 
     @property
     def is_speech(self) -> bool:

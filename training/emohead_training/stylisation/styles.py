@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -23,7 +23,7 @@ from emohead_training.stylisation.faces import FaceClip, mouth_opening
 
 Array = npt.NDArray[np.float64]
 
-CALM_MIXTURE: Final = {"happy": 0.3, "sad": 0.2}
+CALM_MIXTURE: Final = {"happy": 0.2, "sad": 0.12}
 """There is no footage of calm: a faint smile with relaxed brows stands in for it."""
 
 EXPRESSIVENESS: Final = 1.3
@@ -99,11 +99,18 @@ def measure_styles(clips: Sequence[FaceClip]) -> EmotionStyles:
         offsets[index] = EXPRESSIVENESS * 0.5 * (mean + mirrored(mean))
         gains[index] = np.median([differences[index][1] for differences in measured])
     offsets[:, list(JAW)] *= JAW_SHARE
+    styles = EmotionStyles(offsets=offsets, opening_gains=gains, opening_direction=slopes[2])
+    return with_calm(styles)
+
+
+def with_calm(styles: EmotionStyles) -> EmotionStyles:
+    """Mix the style of calm from the others, by `CALM_MIXTURE`."""
+    offsets, gains = styles.offsets.copy(), styles.opening_gains.copy()
     calm = EMOTIONS.index("calm")
-    for name, share in CALM_MIXTURE.items():
-        offsets[calm] += share * offsets[EMOTIONS.index(name)]
-        gains[calm] += share * (gains[EMOTIONS.index(name)] - 1)
-    return EmotionStyles(offsets=offsets, opening_gains=gains, opening_direction=slopes[2])
+    sources = {EMOTIONS.index(name): share for name, share in CALM_MIXTURE.items()}
+    offsets[calm] = sum(share * offsets[index] for index, share in sources.items())
+    gains[calm] = 1 + sum(share * (gains[index] - 1) for index, share in sources.items())
+    return replace(styles, offsets=offsets, opening_gains=gains)
 
 
 def complete_people(clips: Sequence[FaceClip]) -> list[str]:

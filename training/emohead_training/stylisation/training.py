@@ -6,6 +6,7 @@ Not here: networks (`models/`), batches (`batches.py`), judging (`measure.py`).
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,15 +18,24 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from emohead.emotion import EMOTIONS
+from emohead_training.actors.faces import ActorFaces
 from emohead_training.loop import Budget, RunConfig, fit
 from emohead_training.models.emotion_landmarks import STAGE, EmotionLandmarks
 from emohead_training.models.landmark_critics import EmotionCritic, SourceCritic, edge_weights
 from emohead_training.recipe_book import config_of
 from emohead_training.stylisation.batches import FaceSampler, StyleBatch
+from emohead_training.stylisation.digital import (
+    action_fields,
+    digital_faces,
+    expressive,
+    read_cast,
+)
 from emohead_training.stylisation.faces import FaceClip, read_faces
 from emohead_training.stylisation.styles import measure_styles
 
 __all__ = ["EmotionLandmarksConfig", "StylisationTask", "train"]
+
+log = logging.getLogger(__name__)
 
 _UNIT: Final = 0.02
 """Displacement in canonical units, about two pixels, that counts as an error of 1."""
@@ -55,6 +65,9 @@ class EmotionLandmarksConfig:
     """The paper's lambda_rec."""
     critic_warmup: int = 300
     """Steps before G listens to the critics."""
+    num_actors: int = 0
+    """Digital actors, of whom those of the train side act beside the filmed ones; 0 leaves the
+    styles as filmed, and needs no anny."""
 
 
 class StylisationTask:
@@ -68,6 +81,8 @@ class StylisationTask:
         Val people, for the figures at every checkpoint.
     config : EmotionLandmarksConfig
     seed : int
+    cast : ActorFaces, optional
+        Digital actors, who join the train people.
     """
 
     name = STAGE
@@ -78,9 +93,14 @@ class StylisationTask:
         held_out: Sequence[FaceClip],
         config: EmotionLandmarksConfig,
         seed: int,
+        cast: ActorFaces | None = None,
     ) -> None:
         self.config = config
-        self._clips, self._styles = clips, measure_styles(clips)
+        self._clips, self._styles = list(clips), measure_styles(clips)
+        if cast is not None:
+            self._clips += digital_faces(cast)
+            self._styles = expressive(self._styles, action_fields(cast))
+        clips = self._clips
         sampler = FaceSampler(clips, self._styles, seed)
         self.generator, self.source, self.emotion = (
             EmotionLandmarks(),
@@ -220,7 +240,10 @@ def train(run: RunConfig) -> None:
     config: EmotionLandmarksConfig = config_of(run.recipe, STAGE)
     config = replace(config, budget=run.budget(config.budget))
     clips, held_out = read_faces(run.data, "train"), read_faces(run.data, "val")
-    fit(StylisationTask(clips, held_out, config, run.seed), run, config.budget)
+    cast = None
+    if config.num_actors:
+        cast = read_cast(config.num_actors, run.out / STAGE / "cast", log.info)
+    fit(StylisationTask(clips, held_out, config, run.seed, cast), run, config.budget)
 
 
 def _bce(logits: Tensor, goal: float) -> Tensor:
