@@ -16,6 +16,7 @@ from torch import Tensor
 
 from emohead.geometry.landmarks import mirrored
 from emohead.lips import LEAD_FRAMES
+from emohead_training.voice.actor_speech import ACTOR_SOURCE
 from emohead_training.voice.content_codes import CodeWriter, codes_at, interpolated
 from emohead_training.voice.phonemes import PHONEMES, SILENCE
 from emohead_training.voice.sounds import UNLABELLED, Sounds
@@ -27,6 +28,8 @@ __all__ = ["LipBatch", "LipCorpus", "SpelledBatch", "SpelledSpeech"]
 FREQUENT_SOURCE: Final = "grid-s1"
 FREQUENT_SHARE: Final = 0.15
 """Share of the draws that the one speaker of `FREQUENT_SOURCE` gets."""
+ACTOR_SHARE: Final = 0.25
+"""Share of the draws that digital actors get."""
 CLOSED_QUANTILE: Final = 0.12
 WARM_UP_FRAMES: Final = 4
 MAX_STRETCH: Final = 0.12
@@ -89,14 +92,17 @@ class LipCorpus:
         self.shifts = sound_shifts(self.clips, clean, self.clip_weights())
 
     def _person_odds(self) -> NDArray[np.float64]:
-        frequent = np.array(
-            [self.clips[m[0]].source == FREQUENT_SOURCE for m in self._members], float
-        )
-        if not 0 < frequent.sum() < len(frequent):
-            return np.full(len(frequent), 1 / len(frequent))
-        rest = (1 - FREQUENT_SHARE) * (1 - frequent) / (1 - frequent).sum()
-        odds: NDArray[np.float64] = rest + FREQUENT_SHARE * frequent / frequent.sum()
-        return odds
+        """Odds of each person: even within the frequent source, the actors, and all others."""
+        sources = np.array([self.clips[m[0]].source for m in self._members])
+        shares = {FREQUENT_SOURCE: FREQUENT_SHARE, ACTOR_SOURCE: ACTOR_SHARE}
+        present = {s: share for s, share in shares.items() if (sources == s).any()}
+        others = ~np.isin(sources, list(present))
+        rest = 1 - sum(present.values()) if others.any() else 0.0
+        odds = others * rest / max(1, others.sum())
+        for source, share in present.items():
+            odds += (sources == source) * share / (sources == source).sum()
+        normalised: NDArray[np.float64] = odds / odds.sum()
+        return normalised
 
     def clip_weights(self) -> NDArray[np.float64]:
         """Odds of each clip in a draw, (clips,)."""
