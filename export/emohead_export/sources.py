@@ -80,7 +80,7 @@ _BY_TRAINING: Final = MappingProxyType(
         "face_detector": (_CLIPS, _PORTRAITS, _FACE_MESH, _BLAZE_FACE),
         "face_landmarks": (_CLIPS, _PORTRAITS, _FACE_MESH, _BLAZE_FACE),
         "autovc": (_RAVDESS, _CREMA_D, _CLIPS, _VOICES, _ALIGNER),
-        "neutral_landmarks": (_CLIPS, _FACE_MESH, _VOICES),
+        "neutral_landmarks": (_CLIPS, _FACE_MESH, _ACTORS, _VOICES),
         "emotion_encoder": (_RAVDESS, _CREMA_D),
         "emotion_landmarks": (_CLIPS, _FACE_MESH, _ACTORS, _VOICES),
         "renderer_global": (_CLIPS, _FACE_MESH, _VGG),

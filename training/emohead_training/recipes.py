@@ -24,7 +24,7 @@ def smoke_autovc() -> AutovcConfig:
 
 def default_autovc() -> AutovcConfig:
     """The shipped encoders: 5 minutes of one core for the sounds, 15 to train, seed 0."""
-    return AutovcConfig(budget=Budget(steps=4000))
+    return AutovcConfig(budget=Budget(steps=3350), schedule_steps=4000)
 
 
 def smoke_emotion_landmarks() -> EmotionLandmarksConfig:
@@ -63,14 +63,15 @@ def smoke_neutral_landmarks() -> LipsConfig:
         budget=Budget(steps=100, minutes=2),
         synthetic_seconds=600,
         align=False,
+        num_actor_clips=0,
         num_spelled=40,
         variants=2,
     )
 
 
 def default_neutral_landmarks() -> LipsConfig:
-    """The shipped lips: about four minutes of one core, most of them for the content codes."""
-    return LipsConfig(budget=Budget(steps=250, minutes=20))
+    """The shipped lips: about four minutes of one core, half of them for the codes; seed 0."""
+    return LipsConfig(budget=Budget(steps=650))
 
 
 def smoke_identity() -> IdentityConfig:

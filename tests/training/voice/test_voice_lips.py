@@ -69,8 +69,35 @@ def test_landmarks_learn_one_batch(task: LipsTask) -> None:
     assert task.validate()["mouth_landmark_ratio"] > 0
 
 
+def test_actors_lead_and_then_count_little(
+    writer: CodeWriter, small_clips: list[SpokenClip], small_sounds: Sounds
+) -> None:
+    torch.manual_seed(0)
+    config = LipsConfig(
+        budget=Budget(steps=90), batch=4, spelled_batch=2, num_frames=30, actor_steps=40
+    )
+    filmed = LipCorpus(small_clips[:1], writer, seed=0, variants=1)
+    actors = LipCorpus(small_clips[1:], writer, seed=0, variants=1, first=1, in_step=True)
+    spelled = SpelledSpeech(small_sounds, writer, count=4, seed=0)
+    task = LipsTask(config, filmed, spelled, [], writer, actors=actors)
+    _, acted, _ = batch = next(task.batches(0))
+    assert acted is not None
+    assert set(acted.clip.tolist()) <= {1, 2}
+    fabric = Fabric(accelerator="cpu", devices=1)
+    task.step(batch, 0, fabric)
+    assert not task.offsets.weight[0].any()
+    assert task.offsets.weight[1:].any()
+    rate = task.optimizers["neutral_landmarks"].param_groups[0]
+    task.step(batch, 39, fabric)
+    level = rate["lr"]
+    task.step(batch, 89, fabric)
+    assert task.offsets.weight[0].any()
+    assert rate["lr"] < 0.1 * level
+
+
 def test_batches_hold_motion_relative_to_the_anchor(task: LipsTask) -> None:
-    filmed, spelled = next(task.batches(1))
+    filmed, acted, spelled = next(task.batches(1))
+    assert acted is None
     face = filmed.anchor[:, None] + filmed.moved
     corners = (face[..., 36, :] - face[..., 45, :]).norm(dim=-1)
     torch.testing.assert_close(corners, torch.ones_like(corners), atol=0.02, rtol=0)

@@ -75,6 +75,8 @@ class AutovcConfig:
     """Share of windows from people whose words were aligned; the rest is unlabelled."""
     learning_rate: float = 1.5e-3
     """Adam's rate at its peak."""
+    schedule_steps: int | None = None
+    """Steps over which the rate falls, where they are more than the budget's."""
     content_weight: float = 0.5
     """Weight of the content loss."""
     phoneme_weight: float = 0.8
@@ -185,7 +187,9 @@ class AutovcTask:
         """One update of all networks."""
         optimizer = self.optimizers[STAGE]
         for group in optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * _schedule(step, self.config.budget.steps)
+            group["lr"] = self.config.learning_rate * _schedule(
+                step, self.config.schedule_steps or self.config.budget.steps
+            )
         losses = self._losses(batch)
         weights = {
             "content": self.config.content_weight,

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from emohead.geometry.landmarks import mirrored
 from emohead.lips import LEAD_FRAMES
-from emohead_training.voice.actor_speech import ACTOR_SOURCE
 from emohead_training.voice.content_codes import CodeWriter, codes_at, interpolated
 from emohead_training.voice.phonemes import PHONEMES, SILENCE
 from emohead_training.voice.sounds import UNLABELLED, Sounds
@@ -28,8 +27,6 @@ __all__ = ["LipBatch", "LipCorpus", "SpelledBatch", "SpelledSpeech"]
 FREQUENT_SOURCE: Final = "grid-s1"
 FREQUENT_SHARE: Final = 0.15
 """Share of the draws that the one speaker of `FREQUENT_SOURCE` gets."""
-ACTOR_SHARE: Final = 0.25
-"""Share of the draws that digital actors get."""
 CLOSED_QUANTILE: Final = 0.12
 WARM_UP_FRAMES: Final = 4
 MAX_STRETCH: Final = 0.12
@@ -76,10 +73,21 @@ class LipCorpus:
     seed : int
     variants : int
         Codes per clip, the first of clean sound.
+    first : int
+        Number of the first clip among those of all corpora.
+    in_step : bool
+        Whether the sound is known to be in step; elsewhere its shift is measured.
     """
 
     def __init__(
-        self, clips: Sequence[SpokenClip], writer: CodeWriter, *, seed: int, variants: int
+        self,
+        clips: Sequence[SpokenClip],
+        writer: CodeWriter,
+        *,
+        seed: int,
+        variants: int,
+        first: int = 0,
+        in_step: bool = False,
     ) -> None:
         rng = np.random.default_rng(seed)
         self.clips = _thinned(clips)
@@ -89,20 +97,20 @@ class LipCorpus:
         self._odds = self._person_odds()
         self._anchors = [_closed_frames(c) for c in self.clips]
         clean = [variants[0] for variants in self.codes]
-        self.shifts = sound_shifts(self.clips, clean, self.clip_weights())
+        self.first = first
+        self.shifts = np.zeros(len(clean), np.int64)
+        if not in_step:
+            self.shifts = sound_shifts(self.clips, clean, self.clip_weights())
 
     def _person_odds(self) -> NDArray[np.float64]:
-        """Odds of each person: even within the frequent source, the actors, and all others."""
-        sources = np.array([self.clips[m[0]].source for m in self._members])
-        shares = {FREQUENT_SOURCE: FREQUENT_SHARE, ACTOR_SOURCE: ACTOR_SHARE}
-        present = {s: share for s, share in shares.items() if (sources == s).any()}
-        others = ~np.isin(sources, list(present))
-        rest = 1 - sum(present.values()) if others.any() else 0.0
-        odds = others * rest / max(1, others.sum())
-        for source, share in present.items():
-            odds += (sources == source) * share / (sources == source).sum()
-        normalised: NDArray[np.float64] = odds / odds.sum()
-        return normalised
+        frequent = np.array(
+            [self.clips[m[0]].source == FREQUENT_SOURCE for m in self._members], float
+        )
+        if not 0 < frequent.sum() < len(frequent):
+            return np.full(len(frequent), 1 / len(frequent))
+        rest = (1 - FREQUENT_SHARE) * (1 - frequent) / (1 - frequent).sum()
+        odds: NDArray[np.float64] = rest + FREQUENT_SHARE * frequent / frequent.sum()
+        return odds
 
     def clip_weights(self) -> NDArray[np.float64]:
         """Odds of each clip in a draw, (clips,)."""
@@ -124,7 +132,7 @@ class LipCorpus:
             anchor=anchor,
             moved=moved,
             known=known,
-            clip=torch.from_numpy(chosen),
+            clip=torch.from_numpy(chosen) + self.first,
             is_mirrored=mirror,
         )
 

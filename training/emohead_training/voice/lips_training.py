@@ -6,6 +6,7 @@ the mouth, and the network learns what they share. Not here: data (``lip_corpus.
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Final
 import numpy as np
 import torch
 from lightning.fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from emohead.geometry.landmarks import JAW, LIP_PAIRS, MIRROR, MOUTH, NOSE_BASE
@@ -32,10 +34,13 @@ from emohead_training.voice.spoken_clips import SpokenClip, read_spoken_clips
 
 __all__ = ["LipsConfig", "LipsTask", "train"]
 
+log = logging.getLogger(__name__)
+
 STAGE: Final = NEUTRAL_LANDMARKS.name
 NEARLY_CLOSED: Final = 0.02
 """Opening, in canonical units, below which true lips count as closed."""
-ClipBatch = tuple[LipBatch, SpelledBatch]
+ClipBatch = tuple[LipBatch, LipBatch | None, SpelledBatch]
+"""Filmed people, digital actors where there are any, and spelled speech."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +59,16 @@ class LipsConfig:
     """Codes per clip: one clean, the others degraded."""
     held_out_share: float = 0.0
     """Share of the train people to keep for validation beside the val people."""
+    num_actors: int = 60
+    """Size of the cast of digital actors, of whom the training ones speak."""
+    num_actor_clips: int = 200
+    """Sentences that they say; 0 does without them."""
+    actor_steps: int = 400
+    """Steps with actors alone at the start; filmed people refine what they taught."""
+    actor_share: float = 0.15
+    """Weight of the actors beside the filmed people afterwards."""
+    actor_batch: int = 12
+    """Stretches of actors a step."""
     batch: int = 16
     """Stretches a step."""
     spelled_batch: int = 6
@@ -95,13 +110,15 @@ class LipsTask:
         validation: Sequence[SpokenClip],
         writer: CodeWriter,
         posture: PostureMap | None = None,
+        actors: LipCorpus | None = None,
     ) -> None:
-        self.config, self.corpus, self.spelled = config, corpus, spelled
+        self.config, self.corpus, self.spelled, self.actors = config, corpus, spelled, actors
         self.model = NeutralLandmarks()
-        fill_bases(self.model, corpus.clips, corpus.clip_weights())
+        fill_bases(self.model, *self._weighted_clips())
         if posture is not None:
             fill_posture(self.model, posture)
-        self.offsets = nn.Embedding(len(corpus.clips), NUM_MOVEMENTS)
+        num_clips = len(corpus.clips) + (0 if actors is None else len(actors.clips))
+        self.offsets = nn.Embedding(num_clips, NUM_MOVEMENTS)
         nn.init.zeros_(self.offsets.weight)
         self.modules: Mapping[str, nn.Module] = {STAGE: self.model, "clip_offsets": self.offsets}
         groups = [
@@ -115,29 +132,56 @@ class LipsTask:
         rng = np.random.default_rng(0)
         self._validation = [(c, writer.codes(c.mel, rng, degrade=False)) for c in validation]
 
+    def _weighted_clips(self) -> tuple[list[SpokenClip], NDArray[np.float64]]:
+        """All clips and how much each counts in the end."""
+        weights = self.corpus.clip_weights()
+        if self.actors is None:
+            return self.corpus.clips, weights
+        share = self.config.actor_share
+        acted = self.actors.clip_weights()
+        both = np.concatenate([(1 - share) * weights, share * acted])
+        return [*self.corpus.clips, *self.actors.clips], both
+
     def batches(self, seed: int) -> Iterator[ClipBatch]:
-        """Endless stream of filmed and synthesised stretches."""
+        """Endless stream of filmed, acted and synthesised stretches."""
         rng = np.random.default_rng(seed)
         config = self.config
         while True:
             yield (
                 self.corpus.batch(rng, config.batch, config.num_frames),
+                None
+                if self.actors is None
+                else self.actors.batch(rng, config.actor_batch, config.num_frames),
                 self.spelled.batch(rng, config.spelled_batch, config.num_frames),
             )
 
     def step(self, batch: ClipBatch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
         """One update."""
         optimizer = self.optimizers[STAGE]
-        warm = min(1.0, (step + 1) / 50)
-        share = 0.52 + 0.48 * float(np.cos(np.pi * min(1.0, step / self.config.budget.steps)))
+        filmed, acted, spelled = batch
+        alone = acted is not None and step < self.config.actor_steps
         for group in optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * warm * share
-        filmed, spelled = batch
-        losses = self._filmed_losses(filmed) | self._spelled_losses(spelled, filmed.anchor)
+            group["lr"] = self.config.learning_rate * self._pace(step, alone)
+        if acted is None or alone:
+            losses = self._filmed_losses(acted or filmed)
+        else:
+            share = self.config.actor_share
+            both = self._filmed_losses(filmed), self._filmed_losses(acted)
+            losses = {k: (1 - share) * v + share * both[1][k] for k, v in both[0].items()}
+        losses |= self._spelled_losses(spelled, filmed.anchor)
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(torch.stack(list(losses.values())).sum())
         optimizer.step()
         return {k: v.detach() for k, v in losses.items()}
+
+    def _pace(self, step: int, alone: bool) -> float:
+        """Share of the learning rate: a warm-up, level with the actors, then half a cosine."""
+        first = 0 if self.actors is None or alone else self.config.actor_steps
+        warm = min(1.0, (step - first + 1) / 50)
+        if alone:
+            return warm
+        done = (step - first) / max(1, self.config.budget.steps - first)
+        return warm * (0.52 + 0.48 * float(np.cos(np.pi * min(1.0, done))))
 
     def _run(self, content: Tensor, anchor: Tensor) -> Tensor:
         """Displacements (voters, batch, frames, 68, 3); each network meets the goal by itself."""
@@ -224,6 +268,25 @@ def _is_held_out(identity: str, share: float) -> bool:
     return zlib.crc32(identity.encode()) % 1000 < 1000 * share
 
 
+def _actors(
+    config: LipsConfig, run: RunConfig, writer: CodeWriter, corpus: LipCorpus
+) -> LipCorpus | None:
+    """Codes and lips of digital actors, numbered after the filmed clips."""
+    if config.num_actor_clips == 0:
+        return None
+    from emohead_training.voice.actor_speech import read_actor_speech
+
+    speech = read_actor_speech(
+        run.out / STAGE,
+        num_people=config.num_actors,
+        count=config.num_actor_clips,
+        seed=run.seed,
+        progress=log.info,
+    )
+    first = len(corpus.clips)
+    return LipCorpus(speech, writer, seed=run.seed, variants=2, first=first, in_step=True)
+
+
 def train(run: RunConfig) -> None:
     """Train the neutral landmarks on top of a finished AutoVC.
 
@@ -251,5 +314,7 @@ def train(run: RunConfig) -> None:
     spelled = SpelledSpeech(sounds, writer, count=config.num_spelled, seed=run.seed)
     validation = [c for c, h in zip(clips, held, strict=True) if h]
     posture = fit_posture(read_talking_shapes(run.data))
-    task = LipsTask(config, corpus, spelled, validation, writer, posture)
+    task = LipsTask(
+        config, corpus, spelled, validation, writer, posture, _actors(config, run, writer, corpus)
+    )
     fit(task, run, config.budget, ema_decay=0.99)
