@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from emohead.errors import InputError
+from emohead.geometry import TEMPLATE, canonicalise
 from emohead.geometry.landmarks import EYELID_PAIRS, LIP_PAIRS, MIRROR
 from emohead_training.actors.actions import ACTIONS, action_vector
+from emohead_training.actors.body import Part
 from emohead_training.actors.faces import ActorFaces
 from emohead_training.actors.landmarks import LANDMARKS, point_matrix
 from emohead_training.actors.people import draw_person, split_of
@@ -112,3 +114,23 @@ def test_without_anny_one_sentence_says_what_to_install(monkeypatch, tmp_path: P
     monkeypatch.setitem(__import__("sys").modules, "anny", None)
     with pytest.raises(InputError, match=r"emohead\[actors\]"):
         ActorFaces.load(1, 0, tmp_path)
+
+
+@pytest.mark.slow
+def test_the_real_head(tmp_path: Path):
+    pytest.importorskip("anny")
+    faces = ActorFaces.load(4, 0, tmp_path)
+    mesh = faces.mesh
+    assert set(np.unique(mesh.parts)) == {int(p) for p in Part}
+    np.testing.assert_allclose(mesh.reference[mesh.mirror] * [-1, 1, 1], mesh.reference, atol=0.6)
+    rest = np.zeros((1, len(ACTIONS)), np.float32)
+    for person in range(4):
+        shape = canonicalise(faces.landmarks(person, rest))[0][0]
+        assert np.abs(shape - TEMPLATE)[:, :2].mean() < 0.07
+        smile = faces.landmarks(person, action_vector({"mouthSmile": 1.0})[None])[0]
+        still = faces.landmarks(person, rest)[0]
+        assert (smile[[48, 54], 1] < still[[48, 54], 1] - 3).all()
+        raised = faces.landmarks(person, action_vector({"browInnerUp": 1.0})[None])[0]
+        assert (raised[[20, 21, 22, 23], 1] < still[[20, 21, 22, 23], 1] - 2).all()
+    again = ActorFaces.load(4, 0, tmp_path)
+    np.testing.assert_array_equal(again.neutral, faces.neutral)

@@ -25,7 +25,7 @@ from emohead_training.actors.people import Person, draw_person
 
 __all__ = ["ActorFaces", "LipGap"]
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _BLINKS: Final = (("eyeBlinkRight", EYELID_PAIRS[:2]), ("eyeBlinkLeft", EYELID_PAIRS[2:]))
 """Each blink and the lid pairs it closes; the actor's right is the viewer's left."""
 _BLINK_GAINS: Final = (0.5, 1.6)

@@ -21,6 +21,8 @@ __all__ = ["HairMesh", "grow_hair", "strand_grain"]
 
 _SHELLS: Final = ((0.45, 1.0), (0.75, 0.8), (1.0, 0.45))
 """Share of the thickness and of the strands of each shell."""
+_CURTAINS: Final = ((0.7, 1.6), (0.85, 0.95), (1.0, 0.55))
+"""The same of the layers of hanging hair."""
 _CROWN_MM: Final = np.array((0.0, -914.0, 6.0))
 _STRAND_TILES: Final = 5.0
 _STRAND_MM: Final = 130.0
@@ -86,10 +88,7 @@ def grow_hair(
         parts += _shells(look, reference, rest, normals, skin, rng)
     fit = _fit(reference, rest)
     if look.hair is Hair.LONG:
-        parts += [
-            _curtain(look, fit, rng, grow, cover)
-            for grow, cover in ((0.7, 1.0), (0.85, 0.8), (1.0, 0.5))
-        ]
+        parts += [_curtain(look, fit, rng, grow, cover) for grow, cover in _CURTAINS]
     if look.hair is Hair.TIED:
         parts.append(_bun(fit))
     return _merged(parts)
@@ -125,7 +124,9 @@ def _shells(
         np.sin(reference[used] @ rng.normal(0, 0.05, 3) + rng.uniform(0, 6)) for _ in range(4)
     )
     thick = 5.0 if look.hair is Hair.TIED else look.hair_mm
-    height = thick * (0.45 + 0.55 * top) * depth**0.7 * (1 + 0.1 * np.asarray(waves))
+    part = rng.uniform(-0.5, 0.5) * np.clip(reference[used, 0] / 60, -1, 1)
+    height = thick * (0.45 + 0.55 * top) * depth**0.7
+    height *= (1 + part) * (1 + 0.13 * np.asarray(waves))
     ragged = 0.3 * rng.normal(0, 1, len(used))
     built = []
     for share, cover in _SHELLS:
@@ -173,18 +174,19 @@ def _curtain(
     thick = look.hair_mm * grow
     bulge = thick * (0.55 + 0.45 * np.sin(np.pi * np.minimum(down * 1.1, 1))) + 6 * down
     wave = 2.5 * np.sin(turn * 9 + down * rng.uniform(4, 12)) * down
-    across, deep = 75 + bulge + wave, 92 + bulge + wave
+    ear = 9 * np.minimum(down * 6, 1)
+    across, deep = 75 + ear + bulge + wave, 92 + bulge + wave
     x = across * np.sin(turn)
     y = -857 + length * down + 0 * turn
     z = AXIS_Z_MM - deep * np.cos(turn) * np.where(np.cos(turn) > 0, 0.8, 1.0)
     points = np.stack([x, y, z], -1).reshape(-1, 3)
     edge = np.minimum(turn - front, 2 * np.pi - front - turn) / 0.25
-    there = np.clip(0.55 + edge, 0, 1) * np.clip((1 - down) * 4 + 0.3, 0, 1)
+    there = np.clip(0.65 + edge, 0, 1) * np.clip((1 - down) * 4 + 0.3, 0, 1)
     return HairMesh(
         points=(points * fit[0] + fit[1]).astype(np.float32),
         reference=points.astype(np.float32),
         triangles=_grid(rows, columns),
-        cover=(there * cover * 1.01).reshape(-1).astype(np.float32),
+        cover=np.clip(there * cover, 0, 1.01).reshape(-1).astype(np.float32),
         place=np.stack([(turn + 0 * down) / 1.2, length * (down + 0 * turn) / _STRAND_MM], -1)
         .reshape(-1, 2)
         .astype(np.float32),

@@ -64,9 +64,9 @@ class Hair(Enum):
 
 _HAIR_OF_WOMEN: Final = {
     Hair.BUZZ: 0.03,
-    Hair.SHORT: 0.17,
-    Hair.FULL: 0.2,
-    Hair.LONG: 0.42,
+    Hair.SHORT: 0.1,
+    Hair.FULL: 0.17,
+    Hair.LONG: 0.52,
     Hair.TIED: 0.18,
 }
 _HAIR_OF_MEN: Final = {

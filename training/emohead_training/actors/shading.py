@@ -130,10 +130,10 @@ def _tooth(place: Any, palette: Any, upper: bool, out: Any) -> float:
             bulge = 1 - (2 * (along - middle) / width) ** 2
         edge += width
         gap = min(gap, abs(along - edge))
-    dark = 1 - 0.6 * np.exp(-((gap / 0.4) ** 2))
+    dark = 1 - 0.45 * np.exp(-((gap / 0.35) ** 2))
     length = 9.5 if upper else 8.5
     gum = min(max((place[1] - length - 1.6 * bulge + 1.0) / 0.8, 0.0), 1.0)
-    deep = 0.45 + 0.55 * np.exp(-((along / 24) ** 2))
+    deep = 0.6 + 0.4 * np.exp(-((along / 26) ** 2))
     pink = (0.5, 0.17, 0.16)
     for k in range(3):
         enamel = palette[_TEETH, k] * dark * (0.86 + 0.14 * bulge)
@@ -201,7 +201,7 @@ def _highlight(
     first, second = 0.0, 0.0
     if kind == 3:
         first = 2.2 * _shine(normal, view, key[0]) ** 260 * (0.3 + 0.7 * lit)
-        second = 0.8 * _shine(normal, view, fill[0]) ** 120
+        second = 0.35 * _shine(normal, view, fill[0]) ** 200
     elif kind == 9:
         facing = min(max(_dot(normal, key[0]) * 2 + 0.4, 0.0), 1.0)
         first = 0.16 * (0.4 + gloss) * lit * facing * _sheen(normal, view, key[0]) ** 30
@@ -303,7 +303,7 @@ def _pixel(out: Any, t: int, share: Any, surface: Surface, lights: Lights, work:
     gloss = _albedo(kind, spot, own, surface.skin, surface.grain, surface.palette, colour)
     lit = _lit_fraction(lights.shadow, lights.frame, place, lights.bias)
     if kind in (1, 4, 5, 6):
-        lit *= min(seen[0] * 2.2, 1.0)
+        lit *= min(seen[0] * 1.6, 1.0)
     _diffuse(normal, lights, seen[0], lit, soft, light)
     _highlight(kind, gloss, normal, view, lights, lit, bright)
     for k in range(3):

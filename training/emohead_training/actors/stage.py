@@ -140,7 +140,7 @@ def _sky(
     inside[np.unique(mesh.triangles[inner])] = True
     result = closed_sky.copy()
     result[:count] = np.where(
-        inside[:count], open_sky**0.6, np.maximum(closed_sky[:count], 0.85 * open_sky)
+        inside[:count], open_sky**0.4, np.maximum(closed_sky[:count], 0.85 * open_sky)
     )
     result[count:] = 0.35 + 0.65 * result[count:]
     return result
