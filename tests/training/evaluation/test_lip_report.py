@@ -138,11 +138,11 @@ def test_known_sentences_compare_predicted_with_filmed_lips(
     )
     monkeypatch.setattr(lips, "aligned", lambda samples, words: spelled)
     still = np.zeros((60, 68, 3), np.float32)
-    found = lips._known_sentences([grid, made], [still, still])
+    found = lips._known_sentences([grid, made], [still, still], {})
     assert found["num_pbm_known"] == 2
     assert found["closure_pbm_known"] == 1
     assert found["closure_pbm_filmed"] == 0.5
-    assert lips._known_sentences([made], [still]) == {"num_pbm_known": 0}
+    assert lips._known_sentences([made], [still], {}) == {"num_pbm_known": 0}
 
 
 def test_actors_are_named_apart_and_must_be_there(people: list[SpokenClip]) -> None:

@@ -8,16 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emohead.errors import InputError
 from emohead_training.voice import alignment
 from emohead_training.voice.alignment import aligned
 from emohead_training.voice.phonemes import PHONEMES, SILENCE
 from emohead_training.voice.synthesis import speak_with_flite
-from emohead_training.voice.transcripts import transcript
+from emohead_training.voice.transcripts import read_prompts, transcript
+
+PROMPTS = {("ravdess", "02"): "a red lamp", ("crema-d", "TSI"): "a blue lamp"}
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
+        ("03-01-05-01-02-01-12.wav", "a red lamp"),
+        ("03-01-05-01-01-01-12.wav", None),
+        ("1001_TSI_ANG_XX.ogg", "a blue lamp"),
         ("bbaf2n.mp4", "bin blue at f two now"),
         ("id2_vcd_swwp2s.mp4", "set white with p two soon"),
         ("M030_front_angry_level3_001.mp4", None),
@@ -25,7 +31,17 @@ from emohead_training.voice.transcripts import transcript
     ],
 )
 def test_names_tell_the_words(name: str, words: str | None) -> None:
-    assert transcript(Path(name)) == words
+    assert transcript(Path(name), PROMPTS) == words
+
+
+def test_prompts_come_with_the_corpus(tmp_path: Path) -> None:
+    assert read_prompts(tmp_path) == {}
+    file = tmp_path / "prompts.csv"
+    file.write_text("corpus,code,words\nravdess,02,A red lamp\ncrema-d,TSI,A blue lamp\n")
+    assert read_prompts(tmp_path) == PROMPTS
+    file.write_text("corpus,code,words\nelsewhere,02,A red lamp\n")
+    with pytest.raises(InputError, match="corpus among ravdess, crema-d"):
+        read_prompts(tmp_path)
 
 
 @pytest.mark.skipif(shutil.which("flite") is None, reason="needs flite")

@@ -36,7 +36,7 @@ from emohead_training.voice.spoken_clips import (
     read_spoken_clips,
 )
 from emohead_training.voice.synthesis import Utterance, synthesise
-from emohead_training.voice.transcripts import transcript
+from emohead_training.voice.transcripts import Prompts, read_prompts, transcript
 
 __all__ = ["actor_lips", "closure_report", "lip_report"]
 
@@ -78,7 +78,7 @@ def lip_report(data: Path, runners: LipRunners) -> dict[str, Any]:
     found |= {f"{k[:-3]}_val_test_ci": v for k, v in both.items() if k.endswith("_ci")}
     found |= _lags(clips, moved) | _quivers(clips, moved, runners)
     try:
-        found |= _known_sentences(clips, moved)
+        found |= _known_sentences(clips, moved, read_prompts(data))
         spoken = list(synthesise(PROTOCOL.synthesised_s, UNSEEN_VOICES_SEED))
     except InputError as err:
         log.warning("no closure on p, b and m: %s", err)
@@ -156,11 +156,13 @@ def _lags(clips: Sequence[SpokenClip], moved: Sequence[Moved]) -> dict[str, Any]
     return numbers_of(tallies)
 
 
-def _known_sentences(clips: Sequence[SpokenClip], moved: Sequence[Moved]) -> dict[str, Any]:
+def _known_sentences(
+    clips: Sequence[SpokenClip], moved: Sequence[Moved], prompts: Prompts
+) -> dict[str, Any]:
     """Closure of predicted and of filmed lips on p, b and m of aligned sentences."""
     tallies: dict[str, Tally] = defaultdict(Tally)
     for clip, motion in zip(clips, moved, strict=True):
-        words = transcript(Path(clip.name))
+        words = transcript(Path(clip.name), prompts)
         spelled = aligned(clip.samples, words) if words is not None else None
         if spelled is None:
             continue

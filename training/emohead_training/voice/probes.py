@@ -25,7 +25,7 @@ from emohead_training.voice.content_codes import CodeWriter
 from emohead_training.voice.phonemes import spelled_frames
 from emohead_training.voice.sounds import FRAME_SECONDS
 from emohead_training.voice.synthesis import synthesise
-from emohead_training.voice.transcripts import transcript
+from emohead_training.voice.transcripts import PROMPTS_FILE, read_prompts, transcript
 
 __all__ = ["Examples", "content_probes", "linear_probe"]
 
@@ -113,7 +113,8 @@ def content_probes(data_root: Path, writer: CodeWriter) -> dict[str, Any]:
     if len(voices) < 2:
         raise InputError(
             f"expected known sentences of two or more test people in {data_root}, found "
-            f"{len(voices)}; prepare RAVDESS or CREMA-D with emohead-train prepare"
+            f"{len(voices)}; prepare RAVDESS or CREMA-D with emohead-train prepare and write "
+            f"what their speakers were asked to say into {PROMPTS_FILE}"
         )
     asked = set(voices[::2])
     figures: dict[str, Any] = {"num_voices": len(voices), "speaker_chance": 1 / len(voices)}
@@ -131,10 +132,11 @@ def _people(data_root: Path, writer: CodeWriter) -> list[_Voiced]:
     """Sentences of the test people, evenly many of each."""
     taken: dict[str, int] = {}
     found = []
+    prompts = read_prompts(data_root)
     clips = read_voice_index(data_root, "test")
     order = np.random.default_rng(0).permutation(len(clips))
     for clip in (clips[i] for i in order):
-        words = transcript(clip.path)
+        words = transcript(clip.path, prompts)
         if words is None or taken.get(clip.speaker, 0) >= CLIPS_PER_VOICE:
             continue
         samples = read_sound(clip.path)

@@ -29,7 +29,7 @@ from emohead_training.corpus import (
 from emohead_training.voice.alignment import aligned
 from emohead_training.voice.phonemes import spelled_frames
 from emohead_training.voice.synthesis import synthesise
-from emohead_training.voice.transcripts import transcript
+from emohead_training.voice.transcripts import read_prompts, transcript
 
 __all__ = ["UNLABELLED", "Kind", "Sounds", "read_sounds"]
 
@@ -107,13 +107,16 @@ _Entry = tuple[NDArray[np.float32], NDArray[np.int64] | None, str, bool, Kind]
 def _all_sounds(data: Path, synthetic_seconds: float, seed: int, align: bool) -> Iterator[_Entry]:
     yield from _synthetic(synthetic_seconds, seed, held_out=False)
     yield from _synthetic(synthetic_seconds / 20, seed + 1_000_003, held_out=True)
+    prompts = read_prompts(data)
     for voice in read_voice_index(data, may_be_empty=True):
         if voice.split != "test":
             held_out = voice.split == "val" or _is_held_out(voice.speaker)
-            yield _recorded(voice.path, voice.speaker, held_out, align)
+            words = transcript(voice.path, prompts) if align else None
+            yield _recorded(voice.path, voice.speaker, held_out, words)
     for clip in read_video_index(data, may_be_empty=True):
         if clip.split != "test" and clip.has_speech:
-            yield _recorded(clip.path, clip.identity, clip.split == "val", align)
+            words = transcript(clip.path, prompts) if align else None
+            yield _recorded(clip.path, clip.identity, clip.split == "val", words)
 
 
 def _is_held_out(voice: str) -> bool:
@@ -121,10 +124,9 @@ def _is_held_out(voice: str) -> bool:
     return zlib.crc32(voice.encode()) % 1000 < 1000 * HELD_OUT_SHARE
 
 
-def _recorded(path: Path, voice: str, held_out: bool, align: bool) -> _Entry:
-    """Read a clip, with its phonemes where they were stored or its name tells the words."""
+def _recorded(path: Path, voice: str, held_out: bool, words: str | None) -> _Entry:
+    """Read a clip, with its phonemes where they were stored or its words are known."""
     samples, spelling = read_sound(path), read_spelling(path)
-    words = transcript(path) if align else None
     mel = content_mel(samples).mel
     if spelling is not None:
         kind, times = Kind.SYNTHESISED, (spelling.phonemes, spelling.starts_s)
