@@ -22,6 +22,15 @@ from .tasks import Chancy, Line, Scatter  # noqa: E402
 TASKS = Path(tasks.__file__)
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Sums depend on the number of threads; the programs below train with one."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def _fit(folder, steps, task=None, *, every=90.0, **others):
     task = task or Chancy()
     run = RunConfig(data=folder, out=folder, device="cpu", steps=steps, **others)

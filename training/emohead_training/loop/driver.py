@@ -43,7 +43,7 @@ def fit(
     """Train `task` until its budget is spent.
 
     A run that was killed and started again ends with the weights of an unbroken one, bit by bit on
-    a CPU, given the same budget of steps.
+    a CPU, given the same budget of steps and the same number of threads.
 
     Parameters
     ----------
