@@ -126,3 +126,19 @@ def test_one_batch_is_learnt(phase):
     assert float(figures["pixel"]) < 0.9 * before
     assert figures["critic_features"] < 2.0
     assert set(task.validate()) == {"val_frame", "val_mouth", "val_features"}
+
+
+@pytest.mark.parametrize("steps", [10, 1400])
+def test_rates_rise_fall_and_end_at_a_twentieth(steps):
+    net = IdentityNet()
+    config = RendererConfig(phase="local", budget=Budget(steps=steps), learning_rate=1.0)
+    task = RendererTask(config, _OneSample(), _OneSample(), IdentityFeatures(net), net)
+    rates = []
+    for step in range(steps + 1):
+        task._set_rates(step)
+        rates.append(task.optimizers["networks"].param_groups[0]["lr"])
+    highest = rates.index(max(rates))
+    assert max(rates) > 0.9
+    assert highest <= 50
+    assert rates[highest:] == sorted(rates[highest:], reverse=True)
+    assert rates[-1] == pytest.approx(0.05)

@@ -1,6 +1,7 @@
 """Named training configurations: a run is a function that returns a frozen config.
 
-``smoke_<stage>`` takes minutes on two cores, ``default_<stage>`` makes the shipped bundle.
+``smoke_<stage>`` takes minutes on two cores, ``default_<stage>`` the time that it says.
+Which networks of the default bundle they made is in ``docs/training.md``.
 Not here: the meaning of a field, which is documented at its config class beside the stage.
 """
 
@@ -23,7 +24,7 @@ def smoke_autovc() -> AutovcConfig:
 
 
 def default_autovc() -> AutovcConfig:
-    """The shipped encoders: 5 minutes of one core for the sounds, 15 to train, seed 0."""
+    """Five minutes of one core for the sounds, 24 to train on a shared one, seed 0; not shipped."""
     return AutovcConfig(budget=Budget(steps=3350), schedule_steps=4000)
 
 
@@ -33,7 +34,7 @@ def smoke_emotion_landmarks() -> EmotionLandmarksConfig:
 
 
 def default_emotion_landmarks() -> EmotionLandmarksConfig:
-    """The shipped generator: five minutes of one core, seed 0; needs anny for the actors."""
+    """About half an hour of a shared core, seed 0; needs anny for the actors; not shipped."""
     return EmotionLandmarksConfig(budget=Budget(steps=5000, minutes=30), num_actors=40)
 
 
@@ -70,7 +71,7 @@ def smoke_neutral_landmarks() -> LipsConfig:
 
 
 def default_neutral_landmarks() -> LipsConfig:
-    """The shipped lips: about four minutes of one core, half of them for the codes; seed 0."""
+    """About seven minutes of one core, half of them for the codes, seed 0; not shipped."""
     return LipsConfig(budget=Budget(steps=650))
 
 
@@ -91,10 +92,13 @@ def smoke_renderer_local() -> RendererConfig:
 
 
 def default_renderer_local() -> RendererConfig:
-    """The shipped component nets: 37 minutes on one core, so with larger steps than the paper's."""
+    """The component nets, about 37 minutes of one core, so with larger steps than the paper's.
+
+    The shipped run had a constant rate and no critic on features.
+    """
     return RendererConfig(
         phase="local",
-        budget=Budget(steps=20_000, minutes=37),
+        budget=Budget(steps=1500),
         learning_rate=7e-4,
         critic_learning_rate=7e-4,
         critics_from_step=900,
@@ -115,24 +119,24 @@ def smoke_emotion_encoder() -> EmotionConfig:
 
 
 def default_emotion_encoder() -> EmotionConfig:
-    """The shipped encoder: 33 minutes of one core and thread, in ``bf16-mixed``, seed 0."""
+    """33 minutes of one core and thread, in ``bf16-mixed``, seed 0; not shipped."""
     return EmotionConfig(budget=Budget(steps=13_600, minutes=90))
 
 
 def default_renderer_global() -> RendererConfig:
-    """The shipped renderer: an hour on one core, three frames a sample.
+    """Three frames a sample, 48 minutes of one shared core in ``bf16-mixed``.
 
-    The shipped run's first 24 minutes had steps of 4e-4 and perceptual weight 1, the rest what
-    stands here; the last ten ran on two cores, with component layers smoothed for the first time.
+    The shipped renderer's last run, which started from the bundle before it (critics from step 0):
+    94 minutes of local and global phase with constant rates and without the critic on features.
     """
     return RendererConfig(
         phase="global",
-        budget=Budget(steps=20_000, minutes=57),
+        budget=Budget(steps=1400),
         batch=2,
         run_length=3,
-        learning_rate=1.5e-4,
-        critic_learning_rate=4e-4,
+        learning_rate=2.5e-4,
+        critic_learning_rate=5e-4,
         perceptual=0.75,
-        perceptual_mouth=0.75,
+        perceptual_mouth=1.5,
         critics_from_step=100,
     )

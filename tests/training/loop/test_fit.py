@@ -6,6 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from emohead.errors import InputError  # noqa: E402
 from emohead_training.loop import Budget, RunConfig, fit, load_weights, weights_path  # noqa: E402
 
 from .tasks import Chancy, Line  # noqa: E402
@@ -22,6 +23,11 @@ def test_training_learns_and_ships_averaged_weights(tmp_path):
     loaded = torch.nn.Linear(1, 1)
     load_weights(loaded, weights_path(tmp_path, "line"), "net")
     assert loaded.weight.item() == pytest.approx(figures["weight"])
+
+
+def test_weights_of_a_stage_that_was_not_trained_are_asked_for(tmp_path):
+    with pytest.raises(InputError, match="run `emohead-train autovc` with the same --out first"):
+        load_weights(torch.nn.Linear(1, 1), weights_path(tmp_path, "autovc"), "net")
 
 
 def test_a_spent_time_budget_ends_the_run(tmp_path):

@@ -9,6 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from emohead.errors import InputError
 from emohead_training.loop.tensor_file import read_tensors, write_tensors
 
 __all__ = ["Averages", "assign", "flat", "load_weights", "save_weights", "weights_path"]
@@ -59,7 +60,26 @@ def weights_path(out: Path, name: str) -> Path:
 
 
 def load_weights(module: nn.Module, path: Path, prefix: str) -> None:
-    """Load the weights stored under `prefix` into `module`, strictly."""
+    """Load the weights stored under `prefix` into `module`, strictly.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    path : Path
+        From ``weights_path``.
+    prefix : str
+        Key of the module among those of its stage.
+
+    Raises
+    ------
+    InputError
+        When the stage was not trained.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"expected trained weights at {path}, found none; "
+            f"run `emohead-train {path.parent.name}` with the same --out first"
+        )
     head = prefix + "."
     stored = read_tensors(path)
     module.load_state_dict({k[len(head) :]: v for k, v in stored.items() if k.startswith(head)})

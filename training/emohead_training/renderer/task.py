@@ -39,6 +39,7 @@ from emohead_training.renderer.losses import (
 __all__ = ["RendererConfig", "RendererTask", "initial_weights"]
 
 NUM_VALIDATION_CLIPS = 9
+WARM_UP_STEPS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,10 +162,11 @@ class RendererTask:
         return figures
 
     def _set_rates(self, step: int) -> None:
-        """Warm up over a hundredth of the budget's steps, then a cosine to a twentieth."""
+        """Warm up over 50 steps, fewer in short runs; then a cosine to a twentieth."""
         config = self.config
         done = min(1.0, step / config.budget.steps)
-        share = min(1.0, 100 * done + 0.02) * (0.525 + 0.475 * math.cos(math.pi * done))
+        warm_up = max(1, min(WARM_UP_STEPS, config.budget.steps // 20))
+        share = min(1.0, (step + 1) / warm_up) * (0.525 + 0.475 * math.cos(math.pi * done))
         for name, rate in (
             ("networks", config.learning_rate),
             ("critics", config.critic_learning_rate),

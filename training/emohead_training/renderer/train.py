@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from emohead.errors import InputError
 from emohead_training.loop import RunConfig, fit, weights_path
 from emohead_training.renderer.critic_nets import load_critic_nets
 from emohead_training.renderer.dataset import FrameCache, build_cache
@@ -37,6 +36,7 @@ def train(run: RunConfig, config: RendererConfig, shared: Path | None = None) ->
     for split in ("train", "val"):
         build_cache(run.data, cache / split, split)  # type: ignore[arg-type]
     nets = load_critic_nets(replace(run, out=shared))
+    config = replace(config, budget=run.budget(config.budget))
     task = RendererTask(
         config,
         FrameCache(cache / "train"),
@@ -46,8 +46,5 @@ def train(run: RunConfig, config: RendererConfig, shared: Path | None = None) ->
     )
     task.facts = nets.facts
     if config.phase == "global" and run.from_bundle is None:
-        local = weights_path(run.out, "renderer_local")
-        if not local.is_file():
-            raise InputError(f"{local} is missing; run the stage renderer_local first")
-        initial_weights(task, local)
+        initial_weights(task, weights_path(run.out, "renderer_local"))
     fit(task, run, config.budget, ema_decay=0.998)
