@@ -44,6 +44,14 @@ def test_encoders_stay_small() -> None:
     assert count <= 2_500_000
 
 
+def test_flat_convolutions_compute_what_one_dimension_does() -> None:
+    layer = ContentEncoder().convolutions.layers[0]
+    plain = nn.Conv1d(layer.in_channels, layer.out_channels, 5, padding=2)
+    plain.load_state_dict(layer.state_dict())
+    x = torch.randn(2, layer.in_channels, 11)
+    torch.testing.assert_close(layer(x), plain(x))
+
+
 def test_speaker_has_unit_norm() -> None:
     voice = SpeakerEncoder()(torch.rand(4, 128, 80))
     torch.testing.assert_close(voice.norm(dim=1), torch.ones(4))

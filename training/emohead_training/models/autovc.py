@@ -64,6 +64,19 @@ class SpeakerEncoder(nn.Module):
         return embedding / embedding.square().sum(1, keepdim=True).add(1e-8).sqrt()
 
 
+class _Convolution(nn.Conv1d):
+    """A convolution over frames, computed as one over pictures of height 1.
+
+    The numbers and the parameters are those of ``Conv1d``; TensorRT-RTX 1.7 builds no 1-D
+    convolution with a bias.
+    """
+
+    def forward(self, x_BCT: Tensor) -> Tensor:
+        padding = (0, int(self.padding[0]))
+        weight = self.weight[:, :, None]
+        return functional.conv2d(x_BCT[:, :, None], weight, self.bias, padding=padding).squeeze(2)
+
+
 class _Convolutions(nn.Module):
     """Three convolutions over five frames; the speaker enters the first as a bias.
 
@@ -73,7 +86,7 @@ class _Convolutions(nn.Module):
     def __init__(self, in_channels: int) -> None:
         super().__init__()
         sizes = (in_channels, WIDTH, WIDTH)
-        self.layers = nn.ModuleList(nn.Conv1d(n, WIDTH, 5, padding=2) for n in sizes)
+        self.layers = nn.ModuleList(_Convolution(n, WIDTH, 5, padding=2) for n in sizes)
         self.norms = nn.ModuleList(nn.BatchNorm1d(WIDTH) for _ in sizes)
         self.speaker = nn.Linear(SPEAKER_SIZE, WIDTH, bias=False)
 
