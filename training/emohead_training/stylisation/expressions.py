@@ -45,8 +45,8 @@ EXPRESSIONS: Final[Mapping[str, Expression]] = {
     "angry": Expression(
         filmed=0.3,
         actions={
-            "browDown": 1.3,
-            "noseSneer": 1.8,
+            "browDown": 1.1,
+            "noseSneer": 1.2,
             "eyeWide": 1.1,
             "mouthPucker": 0.5,
             "mouthShrugLower": 1.1,
@@ -67,12 +67,12 @@ EXPRESSIONS: Final[Mapping[str, Expression]] = {
     "disgust": Expression(
         filmed=0.25,
         actions={
-            "noseSneer": 2.6,
+            "noseSneer": 2.0,
             "mouthUpperUp": 1.6,
             "mouthShrugLower": 1.2,
-            "eyeSquint": 1.5,
-            "cheekSquint": 0.9,
-            "browDown": 0.4,
+            "eyeSquint": 0.7,
+            "cheekSquint": 0.7,
+            "browDown": 0.2,
             "mouthFrown": 1.1,
         },
     ),
