@@ -13,7 +13,7 @@ from typing import Final
 from emohead.contract import StageSpec, spec_as_dict, spec_hash
 from emohead.errors import BundleError
 
-__all__ = ["REEXPORT", "check_metadata", "graph_metadata"]
+__all__ = ["REEXPORT", "check_metadata", "graph_metadata", "with_precision"]
 
 REEXPORT: Final = "emohead-export bundle --checkpoints DIR --out DIR"
 """Command that makes a bundle for the installed version of emohead."""
@@ -47,6 +47,11 @@ def graph_metadata(spec: StageSpec, *, precision: str, licence: str) -> dict[str
         _PRECISION: precision,
         _LICENCE: licence,
     }
+
+
+def with_precision(metadata: Mapping[str, str], precision: str) -> dict[str, str]:
+    """Metadata of a graph derived in another precision, otherwise unchanged."""
+    return {**metadata, _PRECISION: precision}
 
 
 def check_metadata(spec: StageSpec, metadata: Mapping[str, str], where: str) -> None:

@@ -93,9 +93,10 @@ class _Convolutions(nn.Module):
     def forward(self, x_BTC: Tensor, speaker_BS: Tensor) -> Tensor:
         x = x_BTC.transpose(1, 2)
         bias = self.speaker(speaker_BS)[:, :, None]
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = functional.relu(norm(layer(x) + bias))
-            bias = torch.zeros_like(bias)
+        for index, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            x = layer(x)
+            # Zeros instead of nothing in later layers are a graph that TensorRT-RTX cannot build.
+            x = functional.relu(norm(x + bias if index == 0 else x))
         return x.transpose(1, 2)
 
 

@@ -1,0 +1,223 @@
+"""fp16 and int8 graphs derived from golden fp32 ones, as precise as the parity gate demands.
+
+The precision lives in the file: strongly typed graphs with float32 inputs and outputs, which
+ONNX Runtime and TensorRT take as they are. Equal inputs give equal bytes. No torch.
+Who calls: ``precise_bundle.py``, engine builders. Not here: rewriting (``half.py``,
+``quantise.py``), limits (``gate.py``).
+"""
+
+from __future__ import annotations
+
+import bisect
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from emohead.contract import StageSpec
+from emohead.errors import BundleError, InputError, ParityError
+from emohead.metadata import with_precision
+from emohead.runner import OrtRunner
+from emohead.stages import STAGES
+from emohead_export.clean import prepared
+from emohead_export.feeds import Feed, default_feeds
+from emohead_export.gate import Errors, Gate, Precision
+from emohead_export.graph import check_graph, set_metadata
+from emohead_export.half import half_graph, rounded_graph
+from emohead_export.islands import groups_of, starting_half
+from emohead_export.parity import natural_inputs
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["Derived", "derive", "derived"]
+
+_FEW_FEEDS: Final = 3
+"""Feeds that rank groups of nodes by their harm; the verdict takes all."""
+Make = Callable[[list[str]], "onnx.ModelProto"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A graph in another precision, and how far it is from its golden one."""
+
+    model: bytes
+    """Content of the ONNX file."""
+    errors: Errors
+    """Measured on real and sample inputs, every rounding counted."""
+    num_nodes: int
+    """Nodes that compute in the precision."""
+    num_islands: int
+    """Nodes that the gate put back into single precision."""
+
+
+def derive(
+    stage: str | StageSpec,
+    graph: Path,
+    precision: Precision,
+    out: Path,
+    *,
+    feeds: Sequence[Feed] | None = None,
+) -> Path:
+    """Derive a graph in another precision and write it.
+
+    Parameters
+    ----------
+    stage : str or StageSpec
+        The stage or its name.
+    graph : pathlib.Path
+        Its golden fp32 graph.
+    precision : {"fp16", "int8"}
+        What the heavy nodes compute in.
+    out : pathlib.Path
+        File to write, whole or not at all.
+    feeds : sequence of Feed, optional
+        Real inputs to calibrate and judge with; by default those of the embedded bundle's
+        sample clip, recorded once a process.
+
+    Returns
+    -------
+    pathlib.Path
+        `out`.
+
+    Raises
+    ------
+    BundleError
+        If the graph cannot be read.
+    InputError
+        If there is no such stage or precision.
+    ParityError
+        If no node can compute in the precision within the limits.
+    """
+    spec = _spec_of(stage)
+    try:
+        golden = graph.read_bytes()
+    except OSError as err:
+        raise BundleError(
+            f"{spec.name}: expected its golden graph at {graph}, got: {err.strerror}; "
+            "give the path of an ONNX file of a bundle"
+        ) from err
+    real = default_feeds()[spec.name] if feeds is None else feeds
+    made = derived(spec, golden, precision, real)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=out.parent, suffix=".onnx")
+    with os.fdopen(handle, "wb") as file:
+        file.write(made.model)
+    os.replace(temporary, out)
+    return out
+
+
+def derived(spec: StageSpec, golden: bytes, precision: Precision, feeds: Sequence[Feed]) -> Derived:
+    """Derive a graph in another precision; as ``derive``, without files.
+
+    Parameters
+    ----------
+    spec : StageSpec
+        The stage.
+    golden : bytes
+        Content of its fp32 ONNX file.
+    precision : {"fp16", "int8"}
+        What the heavy nodes compute in.
+    feeds : sequence of Feed
+        Real inputs; sample inputs of the spec are added.
+
+    Returns
+    -------
+    Derived
+        Passes the gate.
+
+    Raises
+    ------
+    ParityError
+        If no node can compute in the precision within the limits.
+    """
+    source = _read(spec, golden)
+    reference = OrtRunner(spec, source.SerializeToString())
+    everything = [*feeds, natural_inputs(spec, "min"), natural_inputs(spec, "opt")]
+    gate = Gate(reference, precision, everything)
+    if precision != "fp16":
+        raise InputError(f"expected the precision fp16, got {precision!r}")
+    start = starting_half(spec, source)
+    chosen, errors = _narrowed(gate, start, lambda names: rounded_graph(source, names))
+    model = half_graph(source, chosen)
+    metadata = {p.key: p.value for p in source.metadata_props}
+    set_metadata(model, with_precision(metadata, precision))
+    check_graph(spec, model)
+    return Derived(
+        model=model.SerializeToString(deterministic=True),
+        errors=errors,
+        num_nodes=len(chosen),
+        num_islands=len(start) - len(chosen),
+    )
+
+
+def _narrowed(gate: Gate, start: list[str], make: Make) -> tuple[list[str], Errors]:
+    """Give up groups of nodes, the most sensitive first, until the gate passes.
+
+    Parameters
+    ----------
+    gate : Gate
+        Judges graphs.
+    start : list of str
+        Nodes that should compute in the precision.
+    make : callable
+        Makes a graph in which the named nodes do.
+
+    Returns
+    -------
+    tuple of list of str and Errors
+        The nodes that remain, and what the gate measured.
+    """
+
+    def measured(names: list[str], num_feeds: int | None = None) -> Errors:
+        runner = OrtRunner(gate.spec, make(names).SerializeToString())
+        return gate.errors(runner, num_feeds)
+
+    def without(count: int) -> list[str]:
+        given_up = {name for group in ranking[:count] for name in groups[group]}
+        return [name for name in start if name not in given_up]
+
+    groups = groups_of(start)
+    ranking = list(groups)
+    least, errors = 0, measured(start)
+    if gate.excess(errors) > 1:
+        harm = {g: gate.excess(measured(nodes, _FEW_FEEDS)) for g, nodes in groups.items()}
+        ranking.sort(key=lambda group: -harm[group])
+        counts = range(1, len(groups))
+        least = 1 + bisect.bisect_left(
+            counts, True, key=lambda n: gate.excess(measured(without(n))) <= 1
+        )
+        errors = measured(without(least))
+    chosen = without(least)
+    if not chosen:
+        raise ParityError(
+            f"{gate.spec.name}: expected nodes that can compute in {gate.precision} within the "
+            f"limits, found none (the last differs {gate.excess(errors):.3g} times the limit); "
+            "keep this stage in fp32"
+        )
+    return chosen, errors
+
+
+def _read(spec: StageSpec, golden: bytes) -> onnx.ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model_from_string(golden)
+        check_graph(spec, model)
+        return prepared(model)
+    except (DecodeError, onnx.checker.ValidationError) as err:
+        raise BundleError(
+            f"{spec.name}: expected a sound ONNX graph, got: {str(err).splitlines()[0]}; "
+            "export the bundle again with `emohead-export bundle`"
+        ) from err
+
+
+def _spec_of(stage: str | StageSpec) -> StageSpec:
+    if isinstance(stage, StageSpec):
+        return stage
+    if stage not in STAGES:
+        raise InputError(f"expected a stage among {', '.join(STAGES)}, got {stage!r}")
+    return STAGES[stage]
