@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from emohead.contract import StageSpec, TensorSpec, dynamic_axes, sample_inputs
 from emohead.errors import ContractError, ParityError
+from emohead_export.folding import fold_weights
 
 if TYPE_CHECKING:
     import onnx
@@ -79,6 +80,7 @@ def export_graph(
         model = onnx.load(file)
     for warning in heard:
         log.debug("%s: %s", spec.name, str(warning.message).splitlines()[0])
+    fold_weights(model)
     _strip(model)
     _declare_outputs(spec, model)
     set_metadata(model, metadata)

@@ -37,8 +37,8 @@ def test_cost_of_a_product_is_its_size() -> None:
     assert count_macs(SPEAKER_ENCODER, Product()) == frames * frames * bands
 
 
-def test_a_frame_stays_near_one_gmac() -> None:
-    assert count_macs(RENDERER, build_module(RENDERER)) < 1.05e9
+def test_a_frame_stays_below_one_gmac() -> None:
+    assert count_macs(RENDERER, build_module(RENDERER)) <= 1e9
 
 
 def test_checkpoint_becomes_a_bundle(tmp_path: Path) -> None:

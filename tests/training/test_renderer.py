@@ -9,7 +9,7 @@ from emohead.contract import sample_inputs, shape_of  # noqa: E402
 from emohead.stages import PORTRAIT_ENCODER, RENDERER  # noqa: E402
 from emohead_training.loop import Budget  # noqa: E402
 from emohead_training.models.components import PARTS, PatchBox  # noqa: E402
-from emohead_training.models.drawing import Drawing, pixel_grid, unit_from_px  # noqa: E402
+from emohead_training.models.drawing import Drawing, pixel_axis, unit_from_px  # noqa: E402
 from emohead_training.models.identity import IdentityNet  # noqa: E402
 from emohead_training.models.portrait_encoder import PortraitEncoder  # noqa: E402
 from emohead_training.models.renderer import Renderer  # noqa: E402
@@ -68,11 +68,25 @@ def test_cutting_then_pasting_restores_the_patch_inside_its_feather():
 def test_drawing_is_one_on_a_line_and_fades_off_it():
     points = torch.zeros(1, 68, 2)
     points[0, 0], points[0, 1] = torch.tensor([-0.5, 0.0]), torch.tensor([0.5, 0.0])
-    drawn = Drawing((((0, 1),),), width=0.05)(points, pixel_grid(65, 65).reshape(1, -1, 2))
+    axis = pixel_axis(65)[None]
+    drawn = Drawing((((0, 1),),), width=0.05)(points, axis, axis)
     picture = drawn.reshape(65, 65)
     assert float(picture[32, 32]) == pytest.approx(1.0, abs=1e-3)
     assert float(picture[0, 32]) < 1e-6
     assert float(picture[32, 0]) < 1e-3
+
+
+def test_drawing_measures_to_the_nearest_point_of_a_slanted_line():
+    points = torch.zeros(1, 68, 2)
+    points[0, 0], points[0, 1] = torch.tensor([-0.4, -0.2]), torch.tensor([0.3, 0.5])
+    x, y = torch.tensor([[0.25, -0.9]]), torch.tensor([[0.1, 0.6, -0.3]])
+    drawn = Drawing((((0, 1),),), width=0.3)(points, x, y)[0, 0]
+    along = torch.linspace(0, 1, 20001)[:, None]
+    line = points[0, 0] + along * (points[0, 1] - points[0, 0])
+    for row, column in np.ndindex(3, 2):
+        at = torch.stack((x[0, column], y[0, row]))
+        wanted = torch.exp(-(line - at).square().sum(-1).min() / (2 * 0.3**2))
+        assert float(drawn[row, column]) == pytest.approx(float(wanted), abs=1e-4)
 
 
 def test_mirroring_twice_is_nothing():

@@ -8,16 +8,18 @@ Who calls: ``loop.fit``, once, before a run's first step. Not here: resuming (``
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 from torch import nn
 
 from emohead.bundle import Bundle
 from emohead.errors import BundleError
 from emohead.stages import STAGES
+from emohead_training.models.blocks import kernel_of_doubling
 
 __all__ = ["DEFAULT_NAME", "load_from_bundle"]
 
@@ -65,8 +67,8 @@ def load_from_bundle(modules: Mapping[str, nn.Module], bundle_path: str | Path) 
 
 def _state(module: nn.Module, stage: str, bundle: Bundle) -> dict[str, torch.Tensor]:
     """Every parameter and floating buffer of a stage, as stored in its graph."""
-    stored = _initialisers(bundle.model(stage))
     wanted = {k: v for k, v in module.state_dict().items() if v.is_floating_point()}
+    stored = _stored(bundle.model(stage), wanted)
     missing = [k for k in wanted if k not in stored]
     if missing:
         raise BundleError(
@@ -83,9 +85,20 @@ def _state(module: nn.Module, stage: str, bundle: Bundle) -> dict[str, torch.Ten
     return {k: torch.from_numpy(stored[k].copy()) for k in wanted}
 
 
-def _initialisers(graph: bytes) -> dict[str, Any]:
+def _stored(model: bytes, wanted: Collection[str]) -> dict[str, Any]:
+    """Read initialisers by name, and kernels that a block has shared out over its maps."""
     import onnx
     from onnx import numpy_helper
 
-    model = onnx.load_from_string(graph)
-    return {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    graph = onnx.load_from_string(model).graph
+    stored = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+    shares: dict[str, list[Any]] = {}
+    for node in graph.node:
+        if node.op_type in ("Conv", "ConvTranspose") and node.input[1] in stored:
+            scope = node.name.strip("/").replace("/", ".").rpartition(".")[0]
+            kernel = stored[node.input[1]]
+            if node.op_type == "ConvTranspose":
+                kernel = kernel_of_doubling(torch.from_numpy(kernel.copy())).numpy()
+            shares.setdefault(f"{scope}.conv.weight", []).append(kernel)
+    joined = {k: np.concatenate(s, 1) for k, s in shares.items() if k in wanted and k not in stored}
+    return {**stored, **joined}

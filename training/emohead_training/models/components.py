@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from emohead.geometry import landmarks as ibug
 from emohead.stages import MOUTH_PATCH_PX, PART_PATCH_PX, STYLE_SIZE
-from emohead_training.models.blocks import ConvBlock, Modulated, upsample
-from emohead_training.models.drawing import Drawing, Polyline, full_precision
+from emohead_training.models.blocks import ConvBlock, Modulated, UpBlock
+from emohead_training.models.drawing import Drawing, Polyline, full_precision, pixel_axis
 
 __all__ = ["PARTS", "ComponentNet", "Part", "PatchBox", "drawing_of", "split_layer"]
 
@@ -104,6 +104,10 @@ class PatchBox:
         """Frame positions of patch positions, (B, P, 2)."""
         return self.centre + self.half * patch_1P2
 
+    def axes(self) -> tuple[Tensor, Tensor]:
+        """Frame positions of the patch's columns and rows, (B, size) each."""
+        return self._frame_position(0)[:, 0, :, 0], self._frame_position(1)[:, 0, :, 0]
+
     @full_precision
     def cut(self, map_BCHW: Tensor, frame: int) -> Tensor:
         """Resample a square map of the whole frame, of side `frame`, to the patch."""
@@ -132,7 +136,7 @@ class PatchBox:
 
 def _centres(size: int, like: Tensor) -> Tensor:
     """Make unit coordinates of `size` sample centres, (size, 1)."""
-    return ((torch.arange(size, device=like.device) + 0.5) * (2.0 / size) - 1.0)[:, None]
+    return pixel_axis(size).to(like.device)[:, None]
 
 
 def _hat(position_B1S1: Tensor, samples: int) -> Tensor:
@@ -158,15 +162,15 @@ class ComponentNet(nn.Module):
 
     Parameters
     ----------
-    inputs : int
-        Channels of the patch input after folding.
+    inputs : tuple of int
+        Channels of the maps that are the patch's input, after folding.
     width : int
         Channels of the finest level.
     fold : int
         The patch is folded (pixel unshuffle) by this factor and unfolded at the end; 1 keeps it.
     """
 
-    def __init__(self, inputs: int, width: int, fold: int) -> None:
+    def __init__(self, inputs: tuple[int, ...], width: int, fold: int) -> None:
         super().__init__()
         middle, deep = width * 3 // 2, width * 2
         self.fold = fold
@@ -177,19 +181,19 @@ class ComponentNet(nn.Module):
         self.down2 = ConvBlock(middle, deep, 2)
         self.style = Modulated(STYLE_SIZE, deep)
         self.level3 = ConvBlock(deep, deep)
-        self.up2 = ConvBlock(deep + middle, middle)
-        self.up1 = ConvBlock(middle + width, width)
+        self.up2 = UpBlock(deep, middle, middle)
+        self.up1 = UpBlock(middle, width, width)
         self.head = nn.Conv2d(width, LAYER_CHANNELS * fold * fold, 3, 1, 1)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
 
-    def forward(self, x_BCHW: Tensor, style_BS: Tensor) -> Tensor:
-        """Raw layer (B, 6, H * fold, W * fold) from the folded patch and the portrait's style."""
-        fine = self.level1(self.enter(x_BCHW))
+    def forward(self, style_BS: Tensor, *maps_BCHW: Tensor) -> Tensor:
+        """Raw layer (B, 6, H * fold, W * fold) from the portrait's style and the folded maps."""
+        fine = self.level1(self.enter(*maps_BCHW))
         middle = self.level2(self.down1(fine))
         deep = self.level3(self.style(self.down2(middle), style_BS))
-        middle = self.up2(torch.cat((upsample(deep), middle), 1))
-        fine = self.up1(torch.cat((upsample(middle), fine), 1))
+        middle = self.up2(deep, middle)
+        fine = self.up1(middle, fine)
         layer = self.head(fine)
         return _without_checkerboard(F.pixel_shuffle(layer, self.fold)) if self.fold > 1 else layer
 

@@ -16,7 +16,14 @@ from torch import Tensor, nn
 
 from emohead.stages import FRAME_SIZE_PX
 
-__all__ = ["Drawing", "full_precision", "pixel_grid", "squared_distances", "unit_from_px"]
+__all__ = [
+    "Drawing",
+    "full_precision",
+    "pixel_axis",
+    "pixel_grid",
+    "squared_distances",
+    "unit_from_px",
+]
 
 
 _Result = TypeVar("_Result")
@@ -47,11 +54,14 @@ def unit_from_px(points: Tensor) -> Tensor:
     return (points + 0.5) * (2.0 / FRAME_SIZE_PX) - 1.0
 
 
+def pixel_axis(size: int) -> Tensor:
+    """Make unit coordinates of `size` pixel centres along an axis, (size,)."""
+    return (torch.arange(size) + 0.5) * (2.0 / size) - 1.0
+
+
 def pixel_grid(height: int, width: int) -> Tensor:
     """Make unit coordinates of the pixel centres, (height, width, 2) as x, y."""
-    y = (torch.arange(height) + 0.5) * (2.0 / height) - 1.0
-    x = (torch.arange(width) + 0.5) * (2.0 / width) - 1.0
-    ys, xs = torch.meshgrid(y, x, indexing="ij")
+    ys, xs = torch.meshgrid(pixel_axis(height), pixel_axis(width), indexing="ij")
     return torch.stack((xs, ys), -1)
 
 
@@ -79,28 +89,31 @@ class Drawing(nn.Module):
         self.sharpness = 0.5 / width**2
 
     @full_precision
-    def forward(self, points_BK2: Tensor, grid_BP2: Tensor) -> Tensor:
-        """Draw the points at the grid's positions.
+    def forward(self, points_BK2: Tensor, x_BW: Tensor, y_BH: Tensor) -> Tensor:
+        """Draw the points on an upright grid.
 
         Parameters
         ----------
         points_BK2 : (B, 68, 2) Tensor
             Landmarks, unit coordinates.
-        grid_BP2 : (B or 1, P, 2) Tensor
-            Positions, unit coordinates.
+        x_BW, y_BH : (B or 1, W), (B or 1, H) Tensor
+            Positions of the columns and the rows, unit coordinates.
 
         Returns
         -------
-        (B, channels, P) Tensor
+        (B, channels, H, W) Tensor
             The drawing, in (0, 1].
         """
         # Differences first: expanding the squares cancels to a few digits away from the origin.
+        # What depends on one axis is computed on that axis (S segments), before the plane.
         a = points_BK2[:, self.first]
         e = points_BK2[:, self.last] - a
-        ex, ey = e[:, None, :, 0], e[:, None, :, 1]
-        dx = grid_BP2[:, :, None, 0] - a[:, None, :, 0]
-        dy = grid_BP2[:, :, None, 1] - a[:, None, :, 1]
-        t = ((dx * ex + dy * ey) / (ex * ex + ey * ey + 1e-6)).clamp(0.0, 1.0)
-        distance2 = (dx - t * ex).square() + (dy - t * ey).square()
-        nearest = [part.amin(-1) for part in distance2.split(self.counts, -1)]
+        slope = e / ((e * e).sum(-1, keepdim=True) + 1e-6)
+        dx_BSW = x_BW[:, None] - a[:, :, :1]
+        dy_BSH = y_BH[:, None] - a[:, :, 1:]
+        along_x, along_y = dx_BSW * slope[:, :, :1], dy_BSH * slope[:, :, 1:]
+        t = (along_x[:, :, None] + along_y[..., None]).clamp(0.0, 1.0)
+        ex, ey = e[:, :, :1, None], e[:, :, 1:, None]
+        distance2 = (dx_BSW[:, :, None] - t * ex).square() + (dy_BSH[..., None] - t * ey).square()
+        nearest = [part.amin(1) for part in distance2.split(self.counts, 1)]
         return torch.exp(-self.sharpness * torch.stack(nearest, 1))

@@ -10,7 +10,7 @@ from emohead.geometry import landmarks as ibug
 from emohead.stages import FRAME_SIZE_PX, STYLE_SIZE
 from emohead_training.models.blocks import ConvBlock
 from emohead_training.models.components import PARTS, Part, PatchBox, drawing_of
-from emohead_training.models.drawing import Drawing, pixel_grid, unit_from_px
+from emohead_training.models.drawing import Drawing, pixel_axis, pixel_grid, unit_from_px
 from emohead_training.models.warp import FLOW_SIZE, sample_image
 
 __all__ = ["FACE_LINES", "PortraitEncoder"]
@@ -48,8 +48,9 @@ class _PartEncoder(nn.Module):
 
     def forward(self, image_BCHW: Tensor, points_BK2: Tensor) -> Tensor:
         side = self.box.size_px
-        at = PatchBox(self.box, points_BK2).positions(self.grid)  # type: ignore[arg-type]
-        drawn = self.drawing(points_BK2, at).reshape(-1, len(self.box.lines), side, side)
+        box = PatchBox(self.box, points_BK2)
+        at = box.positions(self.grid)  # type: ignore[arg-type]
+        drawn = self.drawing(points_BK2, *box.axes())
         patch = sample_image(image_BCHW, at.reshape(-1, side, side, 2))
         features: Tensor = self.layers(F.pixel_unshuffle(torch.cat((patch, drawn), 1), 2))
         return features
@@ -62,8 +63,6 @@ class PortraitEncoder(nn.Module):
         super().__init__()
         self.parts = nn.ModuleList(_PartEncoder(part) for part in PARTS)
         self.drawing = Drawing(FACE_LINES, width=0.03)
-        grid = pixel_grid(FLOW_SIZE, FLOW_SIZE).reshape(1, -1, 2)
-        self.register_buffer("grid", grid, persistent=False)
         self.enter = nn.Sequential(
             ConvBlock(3 * FOLD * FOLD + len(FACE_LINES), 32), ConvBlock(32, 32)
         )
@@ -90,7 +89,8 @@ class PortraitEncoder(nn.Module):
         """
         points = unit_from_px(anchor_px_BK2)
         parts = [part(image_BCHW, points) for part in self.parts]
-        drawn = self.drawing(points, self.grid).reshape(-1, len(FACE_LINES), FLOW_SIZE, FLOW_SIZE)
+        axis = pixel_axis(FLOW_SIZE).to(points.device)[None]
+        drawn = self.drawing(points, axis, axis)
         coarse = self.enter(torch.cat((F.pixel_unshuffle(image_BCHW, FOLD), drawn), 1))
         style = self.style(self.trunk(coarse).mean((2, 3)))
         return (*parts, self.remaining(coarse), style)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emohead.stages import FRAME_SIZE_PX, GRU_CHANNELS
-from emohead_training.models.blocks import ConvBlock, ConvGRUCell, upsample
+from emohead_training.models.blocks import ConvBlock, ConvGRUCell, UpBlock
 from emohead_training.models.components import (
     PARTS,
     ComponentNet,
@@ -22,7 +22,7 @@ from emohead_training.models.components import (
     drawing_of,
     split_layer,
 )
-from emohead_training.models.drawing import Drawing, pixel_grid, unit_from_px
+from emohead_training.models.drawing import Drawing, pixel_axis, pixel_grid, unit_from_px
 from emohead_training.models.portrait_encoder import FACE_LINES, FOLD
 from emohead_training.models.warp import FLOW_SIZE, WarpPrior, sample_image
 
@@ -52,7 +52,7 @@ class _PatchNet(nn.Module):
         self.drawing = drawing_of(part)
         side = part.size_px
         self.register_buffer("grid", pixel_grid(side, side).reshape(1, -1, 2), persistent=False)
-        self.net = ComponentNet((3 + len(part.lines)) * 4 + part.features, part.width, fold=2)
+        self.net = ComponentNet(((3 + len(part.lines)) * 4, part.features), part.width, fold=2)
 
     def forward(
         self, points: Tensor, flow: Tensor, image: Tensor, features: Tensor, style: Tensor
@@ -60,12 +60,12 @@ class _PatchNet(nn.Module):
         """Raw layer on the patch and where the patch lies."""
         side = self.part.size_px
         box = PatchBox(self.part, points)
-        at = box.positions(self.grid)  # type: ignore[arg-type]
-        drawn = self.drawing(points, at).reshape(-1, len(self.part.lines), side, side)
-        at = at.reshape(-1, side, side, 2) + box.cut(flow, FLOW_SIZE).permute(0, 2, 3, 1)
+        drawn = self.drawing(points, *box.axes())
+        at = box.positions(self.grid).reshape(-1, side, side, 2)  # type: ignore[arg-type]
+        at = at + box.cut(flow, FLOW_SIZE).permute(0, 2, 3, 1)
         warped = sample_image(image, at)
         folded = F.pixel_unshuffle(torch.cat((warped, drawn), 1), 2)
-        return self.net(torch.cat((folded, features), 1), style), box
+        return self.net(style, folded, features), box
 
 
 class Renderer(nn.Module):
@@ -92,9 +92,9 @@ class Renderer(nn.Module):
             grid = pixel_grid(side, side).reshape(1, -1, 2)
             self.register_buffer(name, grid, persistent=False)
         self.patches = nn.ModuleList(_PatchNet(part) for part in PARTS)
-        self.rest = ComponentNet(len(FACE_LINES) + 3 + 16 + 3, 24, fold=1)
+        self.rest = ComponentNet((len(FACE_LINES) + 3, 16, 3), 24, fold=1)
         self.encoder = nn.Sequential(
-            ConvBlock(3 * FOLD * FOLD + len(FACE_LINES) + 1, 32),
+            ConvBlock((3 * FOLD * FOLD, len(FACE_LINES) + 1), 32),
             ConvBlock(32, 48, 2),
             ConvBlock(48, 48),
         )
@@ -102,7 +102,7 @@ class Renderer(nn.Module):
             ConvGRUCell(48 if i == 0 else GRU_CHANNELS, GRU_CHANNELS) for i in range(3)
         )
         self.decoder = nn.ModuleList(
-            (ConvBlock(GRU_CHANNELS + 48, 48), ConvBlock(48 + 32, 32), ConvBlock(32, 32))
+            (ConvBlock((GRU_CHANNELS, 48), 48), UpBlock(48, 32, 32), ConvBlock(32, 32))
         )
         self.head = nn.Conv2d(32, 4 * FOLD * FOLD, 3, 1, 1)
         nn.init.normal_(self.head.weight, std=0.01)
@@ -156,22 +156,23 @@ class Renderer(nn.Module):
         """Global translation: Enc, three ConvGRU layers, Dec; the frame and the new states."""
         folded = F.pixel_unshuffle(composite.image, FOLD)
         painted = F.avg_pool2d(composite.mask, FOLD)
-        fine = self.encoder[0](torch.cat((folded, composite.drawing, painted), 1))
+        fine = self.encoder[0](folded, torch.cat((composite.drawing, painted), 1))
         coarse = self.encoder[2](self.encoder[1](fine))
         x, new = coarse, []
         for cell, state in zip(self.gru, states, strict=True):
             x = cell(x, state if self.use_gru else torch.zeros_like(state))
             new.append(x)
-        x = self.decoder[0](torch.cat((x, coarse), 1))
-        x = self.decoder[1](torch.cat((upsample(x), fine), 1))
+        x = self.decoder[0](x, coarse)
+        x = self.decoder[1](x, fine)
         layer = F.pixel_shuffle(self.head(self.decoder[2](x)), FOLD).float()
         mask = torch.sigmoid(layer[:, 3:] - 3.0)
         frame = composite.image + mask * (torch.sigmoid(layer[:, :3]) - composite.image)
         return (frame.clamp(0.0, 1.0), *new)
 
     def _drawn(self, points: Tensor) -> Tensor:
-        drawn: Tensor = self.drawing(points, self.coarse)
-        return drawn.reshape(-1, len(FACE_LINES), FLOW_SIZE, FLOW_SIZE)
+        axis = pixel_axis(FLOW_SIZE).to(points.device)[None]
+        drawn: Tensor = self.drawing(points, axis, axis)
+        return drawn
 
     def _rest_layer(
         self,
@@ -186,7 +187,7 @@ class Renderer(nn.Module):
         at = self.coarse.reshape(1, FLOW_SIZE, FLOW_SIZE, 2) + flow.permute(0, 2, 3, 1)  # type: ignore[operator]
         warped = sample_image(F.avg_pool2d(image, FOLD), at)
         features = sample_image(remaining, at)
-        raw = self.rest(torch.cat((drawn, warped, features, flow, near), 1), style)
+        raw = self.rest(style, torch.cat((drawn, warped), 1), features, torch.cat((flow, near), 1))
         return _enlarge(torch.cat(split_layer(raw, REST_FLOW), 1))
 
 
