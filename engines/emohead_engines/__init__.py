@@ -1,1 +1,1 @@
-"""TensorRT engines: profiles, build, store and runner. Empty so far; README.md says what comes."""
+"""TensorRT engines: profiles, build, store and runner; README.md maps the modules."""

@@ -12,6 +12,7 @@ import typer
 import emohead
 from emohead.cli.demo import demo
 from emohead.cli.doctor import doctor
+from emohead.cli.engines import engines
 from emohead.cli.inspect import inspect
 from emohead.cli.render import render
 from emohead.cli.study import study
@@ -45,6 +46,7 @@ def _options(
 
 for _command in (render, demo, inspect, doctor):
     app.command()(_command)
+app.add_typer(engines)
 app.add_typer(study)
 
 

@@ -1,0 +1,351 @@
+"""Plans on disk: filed by key, written whole or not at all, built once by however many processes.
+
+A plan is code, so it is loaded only from the store that wrote it.
+Who calls: ``workshop.py``, ``emohead engines``. Not here: building (``build.py``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+from pydantic import ValidationError
+
+import emohead
+from emohead.errors import BackendError
+from emohead_engines.build import BuiltPlan
+from emohead_engines.entries import EngineManifest, Entry
+from emohead_engines.keys import EngineKey, differences
+
+__all__ = ["BUILD_VARIABLE", "STORE_VARIABLE", "EngineStore", "default_root"]
+
+logger = logging.getLogger(__name__)
+
+STORE_VARIABLE: Final = "EMOHEAD_ENGINES"
+"""Environment variable with the folder of the store."""
+BUILD_VARIABLE: Final = "EMOHEAD_ENGINES_BUILD"
+"""Environment variable; 0 forbids building, for render nodes."""
+MAX_BYTES: Final = 8 << 30
+"""Largest size of a store by default."""
+_IDENTITY: Final = "store-id"
+_UNFINISHED: Final = ".unfinished-"
+
+
+def default_root() -> Path:
+    """Folder of the store: from the environment, else in the user's cache."""
+    named = os.environ.get(STORE_VARIABLE)
+    return Path(named) if named else user_cache_path("emohead") / "engines"
+
+
+class EngineStore:
+    """A folder of plans.
+
+    Parameters
+    ----------
+    root : pathlib.Path, optional
+        The folder; ``default_root()`` otherwise. Made when something is written.
+    allow_build : bool, optional
+        Whether a missing engine may be built; by default unless the environment forbids it.
+    max_bytes : int
+        Size beyond which the engines used longest ago are removed after a build.
+    """
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        allow_build: bool | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self.root = Path(root) if root is not None else default_root()
+        permitted = os.environ.get(BUILD_VARIABLE, "1") != "0"
+        self.allow_build = permitted if allow_build is None else allow_build
+        self.max_bytes = max_bytes
+
+    def obtain(self, key: EngineKey, build: Callable[[bytes], BuiltPlan]) -> Entry:
+        """Find the engine of a key, or build it; of many processes that ask, one builds.
+
+        Parameters
+        ----------
+        key : EngineKey
+            What is wanted.
+        build : callable
+            Takes the GPU model's timing cache; called only when the engine is missing.
+
+        Returns
+        -------
+        Entry
+            Whose plan ``read`` returns.
+
+        Raises
+        ------
+        BackendError
+            When the engine is missing and may not be built, or the folder cannot be written.
+        """
+        found = self.find(key)
+        if found is not None:
+            return found
+        if not self.allow_build:
+            raise BackendError(self._absence(key))
+        with self._locked(key.file_stem):
+            found = self.find(key)  # another process may have built it meanwhile
+            if found is None:
+                built = build(self.timings(key))
+                found = self._write(key, built)
+                self._keep_timings(key, built.timings)
+        self.prune(keep=found)
+        return found
+
+    def find(self, key: EngineKey) -> Entry | None:
+        """Find the whole, unaltered-looking engine of a key; its use is noted.
+
+        Parameters
+        ----------
+        key : EngineKey
+            What is wanted.
+
+        Returns
+        -------
+        Entry or None
+            None when it was never built, is damaged, or came from another store.
+        """
+        entry = self._entry(self.root / f"{key.file_stem}.json")
+        if entry is None or entry.manifest.key != key:
+            return None
+        problem = self.problem(entry, thorough=False)
+        if problem is not None:
+            logger.warning("%s: %s", entry.plan, problem)
+            return None
+        entry.note_use()
+        return entry
+
+    def read(self, entry: Entry) -> bytes:
+        """Read a plan, verified.
+
+        Parameters
+        ----------
+        entry : Entry
+            Of this store.
+
+        Returns
+        -------
+        bytes
+            The plan, with the sha256 of its manifest.
+
+        Raises
+        ------
+        BackendError
+            When it was altered, or another store wrote it.
+        """
+        problem = self.problem(entry)
+        if problem is not None:
+            key = entry.manifest.key
+            raise BackendError(f"{entry.plan}: {problem}; {remove_and_rebuild(key)}")
+        return entry.plan.read_bytes()
+
+    def entries(self) -> list[Entry]:
+        """Every engine with a readable manifest, by file name."""
+        found = (self._entry(path) for path in sorted(self.root.glob("*.json")))
+        return [entry for entry in found if entry is not None]
+
+    def problem(self, entry: Entry, *, thorough: bool = True) -> str | None:
+        """Say what is wrong with an engine's files.
+
+        Parameters
+        ----------
+        entry : Entry
+            An engine of this store.
+        thorough : bool
+            Whether the plan is read and hashed.
+
+        Returns
+        -------
+        str or None
+            A phrase, or None when all is well.
+        """
+        if entry.manifest.store != self._identity():
+            return "expected a plan that this store wrote, got one copied from another store"
+        if not entry.plan.is_file():
+            return "expected the plan beside its manifest, found none"
+        if entry.plan.stat().st_size != entry.manifest.num_bytes:
+            return f"expected a plan of {entry.manifest.num_bytes} bytes, got another size"
+        if thorough and _sha256(entry.plan.read_bytes()) != entry.manifest.plan_sha256:
+            return "expected the plan that was built, its content was altered"
+        return None
+
+    def prune(self, max_bytes: int | None = None, *, keep: Entry | None = None) -> list[Entry]:
+        """Remove the engines used longest ago, and what killed builds left behind.
+
+        Parameters
+        ----------
+        max_bytes : int, optional
+            Size to get below; the store's own by default.
+        keep : Entry, optional
+            Never removed.
+
+        Returns
+        -------
+        list of Entry
+            What was removed.
+        """
+        limit = self.max_bytes if max_bytes is None else max_bytes
+        self._sweep()
+        entries = sorted(self.entries(), key=lambda e: e.last_use)
+        size = sum(e.manifest.num_bytes for e in entries)
+        removed = []
+        for entry in entries:
+            if size <= limit:
+                break
+            if keep is not None and entry.plan == keep.plan:
+                continue
+            entry.remove()
+            size -= entry.manifest.num_bytes
+            removed.append(entry)
+        return removed
+
+    def timings(self, key: EngineKey) -> bytes:
+        """Read the timing cache of a GPU model and TensorRT version; empty at first."""
+        path = self._timings_path(key)
+        return path.read_bytes() if path.is_file() else b""
+
+    def _write(self, key: EngineKey, built: BuiltPlan) -> Entry:
+        """Plan first, manifest last: an engine exists once its manifest does."""
+        manifest = EngineManifest(
+            store=self._identity(),
+            key=key,
+            plan_sha256=_sha256(built.plan),
+            num_bytes=len(built.plan),
+            built=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            build_seconds=round(built.seconds, 2),
+            emohead_version=emohead.__version__,
+        )
+        path = self.root / f"{key.file_stem}.json"
+        entry = Entry(path, manifest)
+        self._replace(entry.plan, built.plan)
+        self._replace(path, (manifest.model_dump_json(indent=1) + "\n").encode())
+        return entry
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        """Write a file so that every reader sees the old content or the new, never a part."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(temporary, path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+        except OSError as err:
+            raise BackendError(_unwritable(self.root, err)) from err
+
+    def _keep_timings(self, key: EngineKey, timings: bytes) -> None:
+        if timings:
+            self._replace(self._timings_path(key), timings)
+
+    def _timings_path(self, key: EngineKey) -> Path:
+        owner = f"{key.flavour}|{key.tensorrt_version}|{key.gpu}|{key.compute_capability}"
+        return self.root / "timings" / f"{_sha256(owner.encode())[:16]}.cache"
+
+    def _entry(self, path: Path) -> Entry | None:
+        try:
+            return Entry(path, EngineManifest.model_validate_json(path.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as err:
+            logger.warning("%s: not a manifest of this version (%s)", path, type(err).__name__)
+            return None
+
+    def _identity(self) -> str:
+        """Name that this store gave itself when it was made."""
+        path = self.root / _IDENTITY
+        if not path.is_file():
+            with self._locked(_IDENTITY):
+                if not path.is_file():
+                    self._replace(path, uuid.uuid4().hex.encode())
+        return path.read_text()
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        """Hold a lock that the system frees when its process dies."""
+        folder = self.root / "locks"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / f"{name}.lock")
+            lock.acquire()
+        except OSError as err:
+            raise BackendError(_unwritable(self.root, err)) from err
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _sweep(self) -> None:
+        """Remove what killed builds left: unfinished files, plans without a manifest."""
+        for path in self.root.glob("*.plan"):
+            stem = path.stem
+            if not path.with_suffix(".json").is_file():
+                with self._locked(stem):
+                    if not path.with_suffix(".json").is_file():
+                        path.unlink(missing_ok=True)
+        for path in self.root.rglob(f"{_UNFINISHED}*"):
+            if not _is_being_written(path):
+                path.unlink(missing_ok=True)
+
+    def _absence(self, key: EngineKey) -> str:
+        """Say that an engine is missing, what is there instead, and how to build it."""
+        rivals = [
+            differences(key, entry.manifest.key)
+            for entry in self.entries()
+            if (entry.manifest.key.stage, entry.manifest.key.precision)
+            == (key.stage, key.precision)
+        ]
+        nearest = min(rivals, key=len, default=None)
+        found = f"one for {', '.join(nearest)}" if nearest else "none"
+        return (
+            f"{key.stage} {key.precision}: expected its engine in {self.root}, found {found}, and "
+            f"building is not allowed here; {rebuild(key)} on a machine of this kind"
+        )
+
+
+def rebuild(key: EngineKey) -> str:
+    """Remedy: the command that builds an engine."""
+    return f"build it with `emohead engines build --stage {key.stage} --precision {key.precision}`"
+
+
+def remove_and_rebuild(key: EngineKey) -> str:
+    """Remedy: the commands that replace a damaged engine."""
+    return f"remove it with `emohead engines prune --damaged`, then {rebuild(key)}"
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _is_being_written(path: Path) -> bool:
+    """Whether an unfinished file is young enough to belong to a process at work."""
+    try:
+        age_s = datetime.now(timezone.utc).timestamp() - path.stat().st_mtime
+    except FileNotFoundError:
+        return True
+    return age_s < 600
+
+
+def _unwritable(root: Path, err: OSError) -> str:
+    return (
+        f"{root}: expected a folder that can be written, got: {err.strerror or err}; "
+        f"give another --out, or set {STORE_VARIABLE}"
+    )
