@@ -1,4 +1,4 @@
-"""Command line ``emohead-train``: ``prepare``, a command per stage, ``all``, ``evaluate``.
+"""Command line ``emohead-train``: corpora, a command per stage, ``all``, ``ablate``, ``evaluate``.
 
 Everything heavy is imported when a command runs. Not here: recipes (``recipes.py``), loops.
 """
@@ -15,6 +15,7 @@ import typer
 from emohead.errors import EmoheadError
 from emohead_training.ablation.command import ablate_command
 from emohead_training.corpora.command import prepare_command
+from emohead_training.packing.command import pack_command
 from emohead_training.stage_commands import DataOption, register
 
 __all__ = ["app", "main"]
@@ -31,6 +32,7 @@ app = typer.Typer(
 register(app)
 app.command(name="prepare")(prepare_command)
 app.command(name="ablate")(ablate_command)
+app.command(name="pack")(pack_command)
 
 
 @app.command()

@@ -7,9 +7,12 @@ members of shards (``media.py``). Not here: augmentation and features, which bel
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
+from tempfile import NamedTemporaryFile
 from typing import Final, Literal
 
 import numpy as np
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 
 from emohead.audio import read_audio
 from emohead.errors import InputError
+from emohead_training.compact_points import points_from
 from emohead_training.media import has_media, open_media
 
 __all__ = [
@@ -112,6 +116,8 @@ class Spelling:
     """(P,) ascending start times in seconds."""
     text: str
     """What is said."""
+    is_aligned: bool = False
+    """Whether known words were aligned to a person's sound, rather than told by a synthesizer."""
 
 
 def _rows(index: Path) -> list[dict[str, str]]:
@@ -223,12 +229,35 @@ def read_frames(path: Path, every: int = 1) -> Iterator[NDArray[np.uint8]]:
     (height, width, 3) uint8 ndarray
         RGB.
     """
+    decode = _frames_by_opencv if find_spec("av") is None else _frames_by_ffmpeg
+    for i, frame in enumerate(decode(path)):
+        if i % every == 0:
+            yield frame()
+
+
+def _frames_by_ffmpeg(path: Path) -> Iterator[Callable[[], NDArray[np.uint8]]]:
     import av
 
     with open_media(path) as file, av.open(file) as container:
-        for i, frame in enumerate(container.decode(video=0)):
-            if i % every == 0:
-                yield frame.to_ndarray(format="rgb24")
+        for frame in container.decode(video=0):
+            yield partial(frame.to_ndarray, format="rgb24")
+
+
+def _frames_by_opencv(path: Path) -> Iterator[Callable[[], NDArray[np.uint8]]]:
+    """Decode the same frames without PyAV; a shard's member goes through a file."""
+    import cv2
+
+    with NamedTemporaryFile(suffix=path.suffix) as copy:
+        if not path.is_file():
+            with open_media(path) as file:
+                copy.write(file.read())
+            copy.flush()
+        film = cv2.VideoCapture(str(path) if path.is_file() else copy.name)
+        if not film.isOpened():
+            raise InputError(f"expected a video at {path}, OpenCV cannot read it: install av")
+        while film.grab():
+            yield lambda: np.ascontiguousarray(film.retrieve()[1][..., ::-1])
+        film.release()
 
 
 def read_labels(video: Path) -> Labels:
@@ -237,10 +266,10 @@ def read_labels(video: Path) -> Labels:
         open_media(video.with_suffix(".npz")) as file,
         np.load(file, allow_pickle=False) as stored,
     ):
-        outline = stored["forehead"].astype(np.float32) if "forehead" in stored else None
+        outline = points_from(stored["forehead"]) if "forehead" in stored else None
         return Labels(
-            landmarks=stored["landmarks"].astype(np.float32),
-            iris=stored["iris"].astype(np.float32),
+            landmarks=points_from(stored["landmarks"]),
+            iris=points_from(stored["iris"]),
             valid=stored["valid"].astype(bool),
             fps=float(stored["fps"]),
             outline=outline,
@@ -265,4 +294,5 @@ def read_spelling(path: Path) -> Spelling | None:
             phonemes=stored["phonemes"].astype(np.int64),
             starts_s=stored["starts_s"].astype(np.float32),
             text=str(stored["text"]),
+            is_aligned="is_aligned" in stored,
         )

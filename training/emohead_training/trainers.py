@@ -5,7 +5,7 @@ Who calls: the command line, ``pipeline.py`` and GPU machines without Typer. Not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -31,6 +31,8 @@ class Trainer:
     """Stages whose weights it reads."""
     takes_critics: bool = False
     """Whether the run may name networks for the perceptual and the identity loss."""
+    on_cpu: bool = False
+    """Whether it trains on the CPU whatever the machine has: many tiny steps, one thread."""
 
 
 TRAINERS: Final = {
@@ -46,12 +48,15 @@ TRAINERS: Final = {
         takes_recipe=True,
     ),
     "autovc": Trainer(
-        module="voice.autovc_training", summary="Speaker and content encoder with their decoder."
+        module="voice.autovc_training",
+        summary="Speaker and content encoder with their decoder.",
+        on_cpu=True,
     ),
     "neutral_landmarks": Trainer(
         module="voice.lips_training",
         summary="Neutral lips from content; needs autovc.",
         needs=("autovc",),
+        on_cpu=True,
     ),
     "emotion_encoder": Trainer(module="emotion.training", summary="Emotion from the voice."),
     "emotion_landmarks": Trainer(
@@ -109,6 +114,8 @@ def train_stage(stage: str, run: RunConfig) -> None:
     trainer = trainer_of(stage)
     config = config_of(run.recipe, stage)
     check_corpus(run.recipe, run.data)
+    if trainer.on_cpu:
+        run = replace(run, device="cpu", devices=1, precision="32-true")
     seed_all(run.seed)
     train = import_module(f"emohead_training.{trainer.module}").train
     if trainer.takes_recipe:

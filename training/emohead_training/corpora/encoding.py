@@ -26,7 +26,9 @@ _BT709: Final = 1
 _LIMITED_RANGE: Final = 1
 
 
-def mp4_bytes(frames: NDArray[np.uint8], audio: NDArray[np.float32] | None, *, fps: int) -> bytes:
+def mp4_bytes(
+    frames: NDArray[np.uint8], audio: NDArray[np.float32] | None, *, fps: int, crf: int = _CRF
+) -> bytes:
     """Encode a clip.
 
     Parameters
@@ -36,11 +38,13 @@ def mp4_bytes(frames: NDArray[np.uint8], audio: NDArray[np.float32] | None, *, f
     audio : (n,) float32, mono, [-1, 1], 16 kHz, or None
         Begins with the first frame.
     fps : int
+    crf : int
+        x264's quality, smaller is finer.
 
     Returns
     -------
     bytes
-        An mp4 file with H.264 (CRF 18, BT.709) and, where there is sound, AAC at 16 kHz.
+        An mp4 file with H.264 (BT.709) and, where there is sound, AAC at 16 kHz.
     """
     import av
 
@@ -48,7 +52,7 @@ def mp4_bytes(frames: NDArray[np.uint8], audio: NDArray[np.float32] | None, *, f
     with av.open(buffer, "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=fps)
         video.height, video.width = frames.shape[1:3]
-        video.pix_fmt, video.options = "yuv420p", {"crf": str(_CRF), "preset": "medium"}
+        video.pix_fmt, video.options = "yuv420p", {"crf": str(crf), "preset": "medium"}
         codec: Any = video.codec_context
         codec.thread_count, codec.color_range = 1, _LIMITED_RANGE
         codec.colorspace = codec.color_primaries = codec.color_trc = _BT709

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
-from emohead.mel import log_mel_128
-from emohead_training.corpus import VoiceClip, read_sound, read_voice_index
+from emohead_training.corpus import VoiceClip, read_voice_index
+from emohead_training.stored import read_log_mel
 
 __all__ = ["CLASSES_OF", "SpokenClips", "held_out_speakers", "read_spoken_clips"]
 
@@ -113,7 +113,7 @@ def read_spoken_clips(data: Path, cache: Path) -> SpokenClips:
 
 
 def _write(cache: Path, voices: list[VoiceClip]) -> None:
-    mels = [log_mel_128(read_sound(v.path)).T.astype(np.float16) for v in voices]
+    mels = [read_log_mel(v.path).T.astype(np.float16) for v in voices]
     log.info("%d clips, %d frames of log-mel", len(mels), sum(map(len, mels)))
     cache.parent.mkdir(parents=True, exist_ok=True)
     np.savez(

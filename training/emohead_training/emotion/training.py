@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -33,7 +30,7 @@ from emohead_training.emotion.spoken_clips import (
     read_spoken_clips,
 )
 from emohead_training.emotion.windows import Windows, window_frames_of, windows_of
-from emohead_training.loop import Budget, RunConfig, fit, load_weights, weights_path
+from emohead_training.loop import Budget, RunConfig, fit, load_weights, save_weights, weights_path
 from emohead_training.models.emotion_encoder import (
     NUM_MEMBERS,
     WIDTHS,
@@ -308,10 +305,4 @@ def train(run: RunConfig) -> None:
     path = weights_path(run.out, STAGE)
     load_weights(task.encoder, path, STAGE)
     log.info("%s %s", STAGE, task.calibrated())
-    _replace_weights(path, task.encoder)
-
-
-def _replace_weights(path: Path, encoder: EmotionEncoder) -> None:
-    temporary = path.with_suffix(".tmp")
-    save_file({f"{STAGE}.{k}": v.contiguous() for k, v in encoder.state_dict().items()}, temporary)
-    os.replace(temporary, path)
+    save_weights(path, {STAGE: task.encoder})

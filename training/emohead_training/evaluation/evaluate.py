@@ -28,6 +28,7 @@ from emohead_training.evaluation.frechet import FEATURE_FILE, FeatureNetwork
 from emohead_training.evaluation.lip_distance import landmark_finder
 from emohead_training.evaluation.parts import PARTS, OnCase, Subject
 from emohead_training.evaluation.protocol import PROTOCOL
+from emohead_training.stored import is_pack
 
 __all__ = ["EvaluationConfig", "Report", "evaluate_bundle", "is_count"]
 
@@ -164,6 +165,11 @@ def _subject(config: EvaluationConfig, on_case: Sequence[OnCase]) -> Subject:
     if not (config.data / "video.csv").is_file():
         raise InputError(
             f"expected the corpus at {config.data}, found no video.csv; give its folder as --data"
+        )
+    if is_pack(config.data):
+        raise InputError(
+            f"expected a corpus with sound, {config.data} is a data pack for training; evaluate on "
+            "the corpus that it was made of"
         )
     bundle = Bundle.open(config.bundle, stages=())
     own = config.data / "teachers"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,8 +77,14 @@ class RunConfig:
     """ONNX file of an ArcFace network for the renderer's local identity loss."""
     tensorboard: bool = False
     """Write event files beside the checkpoints."""
+    stop_at_s: float | None = field(default=None, compare=False)
+    """``time.monotonic()`` at which to leave off, to go on later; None trains to the end."""
     progress: Callable[[Progress], None] | None = field(default=None, compare=False)
     """Called after every step on the first device's process."""
+
+    def must_stop(self) -> bool:
+        """Whether this run's time is over, though the stage may not be finished."""
+        return self.stop_at_s is not None and time.monotonic() >= self.stop_at_s
 
     def budget(self, default: Budget) -> Budget:
         """`default` with this run's overrides."""

@@ -136,8 +136,11 @@ class _Loop:
         """Wall-clock seconds spent, earlier runs included."""
         return float(self.before + time.monotonic() - self.began)
 
+    def _is_spent(self, step: int) -> bool:
+        return self.budget.is_spent(step, self.seconds())
+
     def is_over(self, step: int) -> bool:
-        return shared_decision(self.fabric, self.budget.is_spent(step, self.seconds()))
+        return shared_decision(self.fabric, self._is_spent(step) or self.run.must_stop())
 
     def run_through(self, board: Board, checkpoint_seconds: float) -> dict[str, float]:
         step, saved = self.progress["step"], time.monotonic()

@@ -5,6 +5,7 @@ They become backgrounds, occluders and counter-examples. Not here: anything with
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 __all__ = ["background", "still_pictures", "texture"]
+
+log = logging.getLogger(__name__)
 
 Image = NDArray[np.uint8]
 
@@ -44,10 +47,13 @@ _FACELESS = (
 
 @cache
 def still_pictures() -> tuple[Image, ...]:
-    """Photographs shipped inside scikit-image and scikit-learn, RGB."""
-    import skimage
-    import sklearn  # type: ignore[import-untyped]
-
+    """Photographs shipped inside scikit-image and scikit-learn, RGB; none where those are not."""
+    try:
+        import skimage
+        import sklearn  # type: ignore[import-untyped]
+    except ImportError as error:
+        log.warning("%s: backgrounds are procedural textures alone", error)
+        return ()
     folder = Path(skimage.__file__).parent / "data"
     extra = Path(sklearn.__file__).parent / "datasets" / "images"
     paths = [folder / n for n in _FACELESS] + [extra / n for n in ("china.jpg", "flower.jpg")]

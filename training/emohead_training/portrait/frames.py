@@ -21,8 +21,9 @@ from emohead.geometry.landmarks import BROWS
 from emohead.images import read_image
 from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, read_video_index
 from emohead_training.portrait.teachers import Teacher
+from emohead_training.stored import is_pack
 
-__all__ = ["FaceFrames", "load_frames"]
+__all__ = ["FaceFrames", "load_frames", "portrait_samples"]
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ def _weights(person: NDArray[np.int64], people: Sequence[str]) -> NDArray[np.flo
 def _build(data: Path, folder: Path, split: Split) -> None:
     samples = list(_clip_samples(data, split))
     if split == "train":
-        samples += _portrait_samples(data)
+        samples += portrait_samples(data)
     people = sorted({s.person for s in samples})
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "images.npy", np.stack([s.image for s in samples]))
@@ -168,13 +169,16 @@ def hairline(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(middle[..., None, :] + swing, np.float32)
 
 
-def _portrait_samples(data: Path) -> list[_Sample]:
+def portrait_samples(data: Path) -> list[_Sample]:
     """Still portraits, where the corpus has any, labelled by the teachers, at frame size."""
-    if not (data / "portraits").is_dir():
+    folder = data / "portraits"
+    if not folder.is_dir():
         return []
+    if is_pack(data):
+        return [_stored_portrait(path) for path in sorted(folder.glob("*.npz"))]
     teacher = Teacher(data / "teachers")
     samples = []
-    for path in sorted((data / "portraits").iterdir()):
+    for path in sorted(folder.iterdir()):
         if path.stem in HELD_OUT_PORTRAITS:
             continue
         picture = _square(read_image(path))
@@ -184,6 +188,14 @@ def _portrait_samples(data: Path) -> list[_Sample]:
             continue
         samples.append(_Sample(picture, label.landmarks, label.outline, f"portrait:{path.stem}"))
     return samples
+
+
+def _stored_portrait(labels: Path) -> _Sample:
+    """Read a portrait of a data pack: square already, its labels beside it."""
+    picture = cv2.cvtColor(cv2.imread(str(labels.with_suffix(".jpg"))), cv2.COLOR_BGR2RGB)
+    with np.load(labels, allow_pickle=False) as stored:
+        points = stored["landmarks"].astype(np.float32), stored["outline"].astype(np.float32)
+    return _Sample(np.asarray(picture, np.uint8), *points, f"portrait:{labels.stem}")
 
 
 def _square(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

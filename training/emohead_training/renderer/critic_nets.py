@@ -20,10 +20,10 @@ from emohead_training.models.identity import IdentityNet
 from emohead_training.renderer.losses import IdentityFeatures, VggFeatures
 from emohead_training.renderer.onnx_network import OnnxNetwork
 
-__all__ = ["CriticNets", "OnnxIdentity", "load_critic_nets"]
+__all__ = ["VGG_FILES", "CriticNets", "OnnxIdentity", "load_critic_nets"]
 
-_VGG_FILE = "teachers/vgg19_relu3_1.onnx"
-"""Below the corpus root; taken where it exists and no other file is given."""
+VGG_FILES = ("teachers/vgg19_relu3_1.onnx", "teachers/vgg19_relu3_1.safetensors")
+"""Below the corpus root; the first that exists is taken where no other file is given."""
 _OWN = "the project's own identity network"
 
 
@@ -79,8 +79,8 @@ def load_critic_nets(run: RunConfig) -> CriticNets:
         When a file is missing or another network, or the stage identity is needed and missing.
     """
     perceptual = run.perceptual
-    if perceptual is None and (run.data / _VGG_FILE).is_file():
-        perceptual = run.data / _VGG_FILE
+    if perceptual is None:
+        perceptual = next((p for f in VGG_FILES if (p := run.data / f).is_file()), None)
     if perceptual is not None and not perceptual.is_file():
         raise InputError(f"expected VGG-19 at {perceptual}, found no file; mend --perceptual")
     own = None if perceptual is not None and run.identity_net is not None else _own(run.out)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emohead.errors import InputError
+from emohead_training.loop.tensor_file import read_tensors
 from emohead_training.models.components import Part, PatchBox
 from emohead_training.models.drawing import pixel_grid, unit_from_px
 from emohead_training.models.identity import IdentityNet
@@ -30,18 +31,20 @@ __all__ = [
     "on_zeros",
     "opinion",
     "target_maps",
+    "vgg_tensors",
 ]
 
 _VGG_LAYERS = ("net.0", "net.2", "net.5", "net.9", "net.12", "net.16")
 
 
 class VggFeatures(nn.Module):
-    """First layers of VGG-19, read from an ONNX file.
+    """First layers of VGG-19.
 
     Parameters
     ----------
     path : Path
-        ONNX file whose convolutions are named as in the published style-transfer encoder.
+        ONNX file whose convolutions are named as in the published style-transfer encoder, or a
+        ``.safetensors`` file of the same tensors.
 
     Raises
     ------
@@ -51,21 +54,13 @@ class VggFeatures(nn.Module):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        import onnx
-        from onnx import numpy_helper
-
-        stored = {i.name: numpy_helper.to_array(i) for i in onnx.load(path).graph.initializer}
-        try:
-            weights = [(stored[f"{n}.weight"], stored[f"{n}.bias"]) for n in _VGG_LAYERS]
-        except KeyError as error:
-            raise InputError(f"{path}: expected VGG-19 layers, {error} is missing") from error
+        stored = vgg_tensors(path)
+        weights = [(stored[f"{n}.weight"], stored[f"{n}.bias"]) for n in _VGG_LAYERS]
         self.convs = nn.ModuleList()
         for weight, bias in weights:
             side = weight.shape[2]
             conv = nn.Conv2d(weight.shape[1], weight.shape[0], side, padding=side // 2)
-            conv.load_state_dict(
-                {"weight": torch.tensor(weight.copy()), "bias": torch.tensor(bias.copy())}
-            )
+            conv.load_state_dict({"weight": weight, "bias": bias})
             self.convs.append(conv)
         self.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -79,6 +74,29 @@ class VggFeatures(nn.Module):
             if i in (1, 3):
                 x = F.max_pool2d(x, 2)
         return maps
+
+
+def vgg_tensors(path: Path) -> dict[str, Tensor]:
+    """Read weights and biases of the layers that ``VggFeatures`` has, by name.
+
+    Raises
+    ------
+    InputError
+        When the file does not hold these layers.
+    """
+    if path.suffix == ".safetensors":
+        stored = read_tensors(path)
+    else:
+        import onnx
+        from onnx import numpy_helper
+
+        graph = onnx.load(path).graph
+        stored = {i.name: torch.tensor(numpy_helper.to_array(i)) for i in graph.initializer}
+    names = [f"{layer}.{kind}" for layer in _VGG_LAYERS for kind in ("weight", "bias")]
+    missing = [name for name in names if name not in stored]
+    if missing:
+        raise InputError(f"{path}: expected VGG-19 layers, {missing[0]!r} is missing")
+    return {name: stored[name] for name in names}
 
 
 class IdentityFeatures(nn.Module):

@@ -6,9 +6,9 @@ Who calls: training. Not here: the actors themselves (`emohead_training.actors`)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,35 +20,94 @@ from emohead_training.actors.actions import NUM_ACTIONS, action_vector
 from emohead_training.actors.faces import ActorFaces
 from emohead_training.actors.people import split_of
 from emohead_training.actors.performance import actor_clip
+from emohead_training.compact_points import UNIT_STEPS, compact_points, points_from
 from emohead_training.stylisation.expressions import EXPRESSIONS, Expression
 from emohead_training.stylisation.faces import FaceClip
 from emohead_training.stylisation.styles import EmotionStyles, with_calm
 
-__all__ = ["action_fields", "digital_faces", "expressive", "read_cast"]
+__all__ = [
+    "ACTOR_FACES_FILE",
+    "DigitalPeople",
+    "action_fields",
+    "digital_faces",
+    "expressive",
+    "read_people",
+    "write_people",
+]
 
 Array = npt.NDArray[np.float64]
 
+ACTOR_FACES_FILE: Final = "cache/actor_faces.npz"
+"""Where a data pack keeps them, below the corpus's root."""
 _CAST_SEED: Final = 0
+_PACKED_FRAMES: Final = 48
+"""Frames that a pack keeps of a clip, evenly."""
 
 
-def read_cast(
-    num_actors: int, cache: Path, progress: Callable[[str], None] | None = None
-) -> ActorFaces:
-    """Load a cast, baking it with anny the first time.
+@dataclass(frozen=True, kw_only=True)
+class DigitalPeople:
+    """What the stylisation learns from digital actors."""
+
+    clips: list[FaceClip]
+    """Of the train side, one an actor and emotion."""
+    fields: Array
+    """(52, 68, 3) canonical units, what each full action does to a face."""
+
+
+def read_people(
+    num_actors: int,
+    cache: Path,
+    packed: Path,
+    progress: Callable[[str], None] | None = None,
+) -> DigitalPeople:
+    """Read the digital actors of a data pack, or let a cast act, baking it the first time.
 
     Parameters
     ----------
     num_actors : int
+        Size of the cast, of whom those of the train side act.
     cache : Path
         Folder for baked casts.
+    packed : Path
+        ``ACTOR_FACES_FILE`` of the corpus; taken where it exists, and needs no anny.
     progress : callable, optional
         Told what takes long.
 
     Returns
     -------
-    ActorFaces
+    DigitalPeople
     """
-    return ActorFaces.load(num_actors, _CAST_SEED, cache, progress)
+    if packed.is_file():
+        return _unpacked(packed)
+    cast = ActorFaces.load(num_actors, _CAST_SEED, cache, progress)
+    return DigitalPeople(clips=digital_faces(cast), fields=action_fields(cast))
+
+
+def write_people(people: DigitalPeople, file: BinaryIO) -> None:
+    """Write actors as ``read_people`` reads them from a data pack, in few bytes."""
+    emotions = [c.emotion for c in people.clips]
+    faces = [c.landmarks[:: -(-len(c.landmarks) // _PACKED_FRAMES)] for c in people.clips]
+    np.savez_compressed(
+        file,
+        landmarks=compact_points(np.concatenate(faces), UNIT_STEPS),
+        starts=np.cumsum([0, *map(len, faces)]),
+        identities=np.array([c.identity for c in people.clips]),
+        emotions=np.array(emotions, np.int64),
+        fields=people.fields.astype(np.float32),
+    )
+
+
+def _unpacked(path: Path) -> DigitalPeople:
+    with np.load(path, allow_pickle=False) as stored:
+        landmarks = points_from(stored["landmarks"], UNIT_STEPS).astype(np.float64)
+        faces = np.split(landmarks, stored["starts"][1:-1])
+        clips = [
+            _digital_clip(str(identity), int(emotion), face)
+            for identity, emotion, face in zip(
+                stored["identities"], stored["emotions"], faces, strict=True
+            )
+        ]
+        return DigitalPeople(clips=clips, fields=stored["fields"].astype(np.float64))
 
 
 def digital_faces(cast: ActorFaces) -> list[FaceClip]:
@@ -73,14 +132,18 @@ def digital_faces(cast: ActorFaces) -> list[FaceClip]:
 
 def _face_clip(cast: ActorFaces, person: int, take: int, emotion: str) -> FaceClip:
     clip = actor_clip(cast, person, take, emotion, _CAST_SEED)
+    return _digital_clip(clip.identity, EMOTIONS.index(emotion), clip.landmarks.astype(np.float64))
+
+
+def _digital_clip(identity: str, emotion: int, landmarks: Array) -> FaceClip:
     return FaceClip(
-        identity=clip.identity,
-        emotion=EMOTIONS.index(emotion),
+        identity=identity,
+        emotion=emotion,
         doubtful=False,
         digital=True,
-        landmarks=clip.landmarks.astype(np.float64),
-        pitch=np.zeros(len(clip.landmarks)),
-        yaw=np.zeros(len(clip.landmarks)),
+        landmarks=landmarks,
+        pitch=np.zeros(len(landmarks)),
+        yaw=np.zeros(len(landmarks)),
     )
 
 

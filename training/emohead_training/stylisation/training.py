@@ -18,17 +18,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from emohead.emotion import EMOTIONS
-from emohead_training.actors.faces import ActorFaces
 from emohead_training.loop import Budget, RunConfig, fit
 from emohead_training.models.emotion_landmarks import STAGE, EmotionLandmarks
 from emohead_training.models.landmark_critics import EmotionCritic, SourceCritic, edge_weights
 from emohead_training.recipe_book import config_of
 from emohead_training.stylisation.batches import FaceSampler, StyleBatch
 from emohead_training.stylisation.digital import (
-    action_fields,
-    digital_faces,
+    ACTOR_FACES_FILE,
+    DigitalPeople,
     expressive,
-    read_cast,
+    read_people,
 )
 from emohead_training.stylisation.faces import FaceClip, read_faces
 from emohead_training.stylisation.styles import measure_styles
@@ -81,8 +80,8 @@ class StylisationTask:
         Val people, for the figures at every checkpoint.
     config : EmotionLandmarksConfig
     seed : int
-    cast : ActorFaces, optional
-        Digital actors, who join the train people.
+    actors : DigitalPeople, optional
+        Who join the train people.
     """
 
     name = STAGE
@@ -93,13 +92,13 @@ class StylisationTask:
         held_out: Sequence[FaceClip],
         config: EmotionLandmarksConfig,
         seed: int,
-        cast: ActorFaces | None = None,
+        actors: DigitalPeople | None = None,
     ) -> None:
         self.config = config
         self._clips, self._styles = list(clips), measure_styles(clips)
-        if cast is not None:
-            self._clips += digital_faces(cast)
-            self._styles = expressive(self._styles, action_fields(cast))
+        if actors is not None:
+            self._clips += actors.clips
+            self._styles = expressive(self._styles, actors.fields)
         clips = self._clips
         sampler = FaceSampler(clips, self._styles, seed)
         self.generator, self.source, self.emotion = (
@@ -142,7 +141,7 @@ class StylisationTask:
 
     def validate(self) -> dict[str, float]:
         """Style error on val people, as a share of the change asked for."""
-        batch = self._held_out
+        batch = _on(self._held_out, next(self.generator.parameters()).device)
         styled = self.generator(batch.neutral, batch.emotion)
         error = self._distance(styled, batch.target)
         return {"style_error": (error / self._distance(batch.neutral, batch.target)).item()}
@@ -240,10 +239,11 @@ def train(run: RunConfig) -> None:
     config: EmotionLandmarksConfig = config_of(run.recipe, STAGE)
     config = replace(config, budget=run.budget(config.budget))
     clips, held_out = read_faces(run.data, "train"), read_faces(run.data, "val")
-    cast = None
+    actors = None
     if config.num_actors:
-        cast = read_cast(config.num_actors, run.out / STAGE / "cast", log.info)
-    fit(StylisationTask(clips, held_out, config, run.seed, cast), run, config.budget)
+        cache = run.out / STAGE / "cast"
+        actors = read_people(config.num_actors, cache, run.data / ACTOR_FACES_FILE, log.info)
+    fit(StylisationTask(clips, held_out, config, run.seed, actors), run, config.budget)
 
 
 def _bce(logits: Tensor, goal: float) -> Tensor:

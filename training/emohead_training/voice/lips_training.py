@@ -274,13 +274,14 @@ def _actors(
     """Codes and lips of digital actors, numbered after the filmed clips."""
     if config.num_actor_clips == 0:
         return None
-    from emohead_training.voice.actor_speech import read_actor_speech
+    from emohead_training.voice.actor_speech import ACTOR_SPEECH_FILE, read_actor_speech
 
     speech = read_actor_speech(
         run.out / STAGE,
         num_people=config.num_actors,
         count=config.num_actor_clips,
         seed=run.seed,
+        packed=run.data / ACTOR_SPEECH_FILE,
         progress=log.info,
     )
     first = len(corpus.clips)

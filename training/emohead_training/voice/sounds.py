@@ -26,6 +26,7 @@ from emohead_training.corpus import (
     read_video_index,
     read_voice_index,
 )
+from emohead_training.stored import is_pack, read_content_mel
 from emohead_training.voice.alignment import aligned
 from emohead_training.voice.phonemes import spelled_frames
 from emohead_training.voice.synthesis import synthesise
@@ -105,8 +106,11 @@ _Entry = tuple[NDArray[np.float32], NDArray[np.int64] | None, str, bool, Kind]
 
 
 def _all_sounds(data: Path, synthetic_seconds: float, seed: int, align: bool) -> Iterator[_Entry]:
-    yield from _synthetic(synthetic_seconds, seed, held_out=False)
-    yield from _synthetic(synthetic_seconds / 20, seed + 1_000_003, held_out=True)
+    if is_pack(data):
+        align = False
+    else:
+        yield from _synthetic(synthetic_seconds, seed, held_out=False)
+        yield from _synthetic(synthetic_seconds / 20, seed + 1_000_003, held_out=True)
     prompts = read_prompts(data)
     for voice in read_voice_index(data, may_be_empty=True):
         if voice.split != "test":
@@ -126,11 +130,11 @@ def _is_held_out(voice: str) -> bool:
 
 def _recorded(path: Path, voice: str, held_out: bool, words: str | None) -> _Entry:
     """Read a clip, with its phonemes where they were stored or its words are known."""
-    samples, spelling = read_sound(path), read_spelling(path)
-    mel = content_mel(samples).mel
+    mel, spelling = read_content_mel(path), read_spelling(path)
     if spelling is not None:
-        kind, times = Kind.SYNTHESISED, (spelling.phonemes, spelling.starts_s)
-    elif words is not None and (found := aligned(samples, words)) is not None:
+        kind = Kind.ALIGNED if spelling.is_aligned else Kind.SYNTHESISED
+        times = spelling.phonemes, spelling.starts_s
+    elif words is not None and (found := aligned(read_sound(path), words)) is not None:
         kind, times = Kind.ALIGNED, found
     else:
         return mel, None, voice, held_out, Kind.UNKNOWN

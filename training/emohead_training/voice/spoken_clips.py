@@ -19,6 +19,7 @@ from emohead.geometry import canonicalise
 from emohead.geometry.landmarks import JAW, LIP_PAIRS, MOUTH, NOSE_BASE
 from emohead.mel import content_mel
 from emohead_training.corpus import VideoClip, read_labels, read_sound, read_video_index
+from emohead_training.stored import read_content_mel, read_num_samples
 
 __all__ = ["FPS", "MOVING", "SpokenClip", "mouth_opening", "read_spoken_clips"]
 
@@ -43,7 +44,7 @@ class SpokenClip:
     split: str
     """Side of the split by person."""
     samples: NDArray[np.float32]
-    """(n,) sound, mono, [-1, 1], 16 kHz."""
+    """(n,) sound, mono, [-1, 1], 16 kHz; empty in a data pack, which keeps the mel alone."""
     mel: NDArray[np.float32]
     """(T, 80) content mel."""
     landmarks: NDArray[np.float32]
@@ -93,10 +94,13 @@ def _read(clip: VideoClip) -> SpokenClip | None:
     labels = read_labels(clip.path)
     if labels.valid.sum() < MIN_FRAMES:
         return None
-    samples = read_sound(clip.path)
+    length = read_num_samples(clip.path)
+    samples = read_sound(clip.path) if length is None else np.zeros(0, np.float32)
     landmarks = np.zeros(labels.landmarks.shape)
     landmarks[labels.valid] = canonicalise(labels.landmarks[labels.valid])[0]
-    num_frames = min(num_frames_of(len(samples), FPS), int(len(landmarks) * FPS / labels.fps))
+    num_frames = min(
+        num_frames_of(length or len(samples), FPS), int(len(landmarks) * FPS / labels.fps)
+    )
     points, near = _resampled(landmarks, labels.valid, labels.fps, num_frames)
     return SpokenClip(
         name=f"{clip.source}/{clip.path.name}",
@@ -104,7 +108,7 @@ def _read(clip: VideoClip) -> SpokenClip | None:
         identity=clip.identity,
         split=clip.split,
         samples=samples,
-        mel=content_mel(samples).mel,
+        mel=read_content_mel(clip.path) if length else content_mel(samples).mel,
         landmarks=points,
         valid=near,
     )
