@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where there is none; the summary counts it."""
+    if item.get_closest_marker("gpu") is not None and shutil.which("nvidia-smi") is None:
+        pytest.skip("needs an NVIDIA GPU")
 
 
 @pytest.fixture(scope="session")

@@ -15,13 +15,21 @@ import numpy as np
 from emohead.errors import BackendError
 from emohead_engines.device import Bytes, Device, Gpu
 
-__all__ = ["CudaDevice", "StreamCapture", "no_gpu"]
+__all__ = ["CudaDevice", "StreamCapture", "cuda_failed", "no_gpu"]
 
 
 def no_gpu(reason: str) -> BackendError:
     """Error for a machine without a usable GPU."""
     return BackendError(
         f"expected an NVIDIA GPU with a working driver, got: {reason}; check `nvidia-smi`, "
+        "or choose --backend cpu"
+    )
+
+
+def cuda_failed(reason: str) -> BackendError:
+    """Error for a call of CUDA that failed."""
+    return BackendError(
+        f"expected CUDA to do its work, got: {reason}; free GPU memory, check `nvidia-smi`, "
         "or choose --backend cpu"
     )
 
@@ -34,10 +42,7 @@ def _checked(answer: tuple[Any, ...]) -> Any:
     if code != runtime.cudaError_t.cudaSuccess:
         words = runtime.cudaGetErrorString(code)[1]
         text = words.decode() if isinstance(words, bytes) else str(words)
-        raise BackendError(
-            f"expected CUDA to do its work, got error {int(code)} ({text}); free GPU memory, "
-            "check `nvidia-smi`, or choose --backend cpu"
-        )
+        raise cuda_failed(f"error {int(code)}, {text}")
     return values[0] if values else None
 
 
@@ -101,7 +106,6 @@ class CudaDevice(Device):
             compute_capability=f"{properties.major}.{properties.minor}",
             cuda_runtime=f"{version // 1000}.{version % 1000 // 10}",
         )
-        self._host: dict[int, int] = {}
         self._captures = StreamCapture()
 
     @contextmanager

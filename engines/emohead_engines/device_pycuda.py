@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from emohead_engines.device import Bytes, Device, Gpu
-from emohead_engines.device_cuda import StreamCapture, no_gpu
+from emohead_engines.device_cuda import StreamCapture, cuda_failed, no_gpu
 
 __all__ = ["PycudaDevice"]
 
@@ -57,10 +57,12 @@ class PycudaDevice(Device):
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Make the primary context current."""
+        """Make the primary context current; PyCUDA's errors become ours."""
         self._context.push()
         try:
             yield
+        except self._driver.Error as err:
+            raise cuda_failed(str(err)) from err
         finally:
             self._driver.Context.pop()
 

@@ -16,6 +16,8 @@ from emohead_engines.flavour import Flavour, find_flavour  # noqa: E402
 from emohead_engines.profiles import network_shape  # noqa: E402
 from emohead_engines.workshop import derived, graphs_of  # noqa: E402
 
+HALF = onnx.TensorProto.FLOAT16
+
 
 @pytest.fixture(scope="module")
 def flavour() -> Flavour:
@@ -23,7 +25,7 @@ def flavour() -> Flavour:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["fp32"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("spec", STAGES.values(), ids=lambda s: s.name)
 def test_every_stage_builds_and_keeps_its_spec(
     flavour: Flavour, spec: StageSpec, precision: str
@@ -36,9 +38,9 @@ def test_every_stage_builds_and_keeps_its_spec(
     wanted = [(t.name, network_shape(t)) for t in (*spec.inputs, *spec.outputs)]
     assert [(t.name, tuple(t.shape)) for t in found] == wanted
     assert {t.dtype for t in found} == {flavour.module.float32}
-    built = build_plan(flavour, spec, model, precision)
-    assert len(built.plan) > len(model) // 4
-    assert built.seconds > 0
+    halves = [i for i in onnx.load_from_string(model).graph.initializer if i.data_type == HALF]
+    assert bool(halves) == (precision == "fp16")
+    assert len(build_plan(flavour, spec, model, precision).plan) > len(model) // 4
 
 
 def test_progress_names_phases_and_counts_steps(flavour: Flavour) -> None:

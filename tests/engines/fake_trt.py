@@ -1,0 +1,383 @@
+"""TensorRT 8.6, 10, 11 and RTX as far as we call them; engines compute with ONNX Runtime.
+
+``make_trt`` gives a module whose classes have the names, arguments and absences of the version:
+what a version lacks is not there. A plan is a header and the ONNX graph; its engine reads and
+writes the imagined GPU's memory, in stream order, as the real one does.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import IntEnum
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+from .fake_cuda import FakeGpu
+
+VERSIONS = {
+    "8.6": ("tensorrt", "8.6.1"),
+    "10": ("tensorrt", "10.3.0"),
+    "11": ("tensorrt", "11.4.0"),
+    "rtx": ("tensorrt_rtx", "1.7.1.116"),
+}
+HALF, FLOAT, INT64 = 10, 1, 7
+
+
+class TensorIOMode(IntEnum):
+    NONE = 0
+    INPUT = 1
+    OUTPUT = 2
+
+
+class DataType(IntEnum):
+    FLOAT = 0
+    HALF = 1
+    INT64 = 8
+
+
+class MemoryPoolType(IntEnum):
+    WORKSPACE = 0
+
+
+class ErrorCode(IntEnum):
+    INVALID_NODE = 5
+    UNSUPPORTED_NODE = 8
+
+
+class ILogger:
+    INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = range(5)
+
+    def log(self, severity: int, msg: str) -> None:
+        raise NotImplementedError
+
+
+class IProgressMonitor:
+    pass
+
+
+def _creation_flags(version: str) -> Any:
+    names = {"8.6": {"EXPLICIT_BATCH": 0}, "10": {"EXPLICIT_BATCH": 0, "STRONGLY_TYPED": 1}}
+    return IntEnum("NetworkDefinitionCreationFlag", names.get(version, {"STRONGLY_TYPED": 1}))
+
+
+def _builder_flags(version: str) -> Any:
+    names = {"TF32": 7}
+    if version in ("8.6", "10"):
+        names |= {"FP16": 0, "INT8": 1}
+    return IntEnum("BuilderFlag", names)
+
+
+class Tensor:
+    def __init__(self, value: Any) -> None:
+        kind = value.type.tensor_type
+        self.name = value.name
+        self.shape = tuple(d.dim_value or -1 for d in kind.shape.dim)
+        self.dtype = {FLOAT: DataType.FLOAT, HALF: DataType.HALF, INT64: DataType.INT64}[
+            kind.elem_type
+        ]
+
+
+class Network:
+    def __init__(self, flags: int) -> None:
+        self.flags = flags
+        self.model: Any = None
+        self._inputs: list[Tensor] = []
+        self._outputs: list[Tensor] = []
+
+    def load(self, content: bytes) -> None:
+        self.model = onnx.load_from_string(content)
+        self._inputs = [Tensor(v) for v in self.model.graph.input]
+        self._outputs = [Tensor(v) for v in self.model.graph.output]
+
+    @property
+    def num_inputs(self) -> int:
+        return len(self._inputs)
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self._outputs)
+
+    def get_input(self, index: int) -> Tensor:
+        return self._inputs[index]
+
+    def get_output(self, index: int) -> Tensor:
+        return self._outputs[index]
+
+
+class ParserError:
+    def __init__(self, node: int, text: str) -> None:
+        self._node, self._text = node, text
+
+    def node(self) -> int:
+        return self._node
+
+    def desc(self) -> str:
+        return self._text
+
+    def code(self) -> ErrorCode:
+        return ErrorCode.UNSUPPORTED_NODE
+
+
+class Profile:
+    def __init__(self) -> None:
+        self.shapes: dict[str, tuple[Any, Any, Any]] = {}
+
+    def set_shape(self, input: str, min: Any, opt: Any, max: Any) -> None:
+        self.shapes[input] = (min, opt, max)
+
+
+class TimingCache:
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def serialize(self) -> Any:
+        return memoryview(self.content)
+
+
+class Config:
+    def __init__(self) -> None:
+        self.builder_optimization_level = 3
+        self.flags: set[int] = {7}  # TF32 is on at first
+        self.profiles: list[Profile] = []
+        self.pools: dict[int, int] = {}
+        self.cache: TimingCache | None = None
+        self.progress_monitor: Any = None
+
+    def set_flag(self, flag: int) -> None:
+        self.flags.add(int(flag))
+
+    def clear_flag(self, flag: int) -> None:
+        self.flags.discard(int(flag))
+
+    def set_memory_pool_limit(self, pool: int, pool_size: int) -> None:
+        self.pools[int(pool)] = pool_size
+
+    def add_optimization_profile(self, profile: Profile) -> int:
+        self.profiles.append(profile)
+        return len(self.profiles) - 1
+
+    def create_timing_cache(self, serialized_timing_cache: bytes) -> TimingCache:
+        return TimingCache(bytes(serialized_timing_cache))
+
+    def set_timing_cache(self, cache: TimingCache, ignore_mismatch: bool) -> bool:
+        if cache.content.startswith(b"foreign"):
+            return False
+        self.cache = cache
+        return True
+
+
+def make_trt(
+    version: str,
+    gpu: FakeGpu,
+    *,
+    unsupported: tuple[str, ...] = (),
+    has_fast_fp16: bool = True,
+    complaint: str = "",
+) -> ModuleType:
+    """One version of the library on an imagined GPU.
+
+    ``unsupported`` operators do not parse; a ``complaint`` makes every build fail with it.
+    """
+    name, full = VERSIONS[version]
+    trt = ModuleType(name)
+    creation, flags = _creation_flags(version), _builder_flags(version)
+    seen: dict[str, Any] = {}
+
+    class Parser:
+        def __init__(self, network: Network, logger: ILogger) -> None:
+            self._network = network
+            self._errors: list[ParserError] = []
+
+        def _bad(self, content: bytes) -> list[int]:
+            nodes = onnx.load_from_string(content).graph.node
+            return [i for i, n in enumerate(nodes) if n.op_type in unsupported]
+
+        def parse(self, model: bytes) -> bool:
+            self._errors = [ParserError(i, "No importer registered") for i in self._bad(model)]
+            if not self._errors:
+                self._network.load(model)
+            return not self._errors
+
+        @property
+        def num_errors(self) -> int:
+            return len(self._errors)
+
+        def get_error(self, index: int) -> ParserError:
+            return self._errors[index]
+
+    class OldParser(Parser):
+        def supports_model(self, model: bytes) -> tuple[bool, list[tuple[list[int], bool]]]:
+            bad = self._bad(model)
+            return not bad, [([i], False) for i in bad]
+
+    class NewParser(Parser):
+        def supports_model_v2(self, model: bytes) -> bool:
+            self._groups = [([i], False) for i in self._bad(model)]
+            return not self._groups
+
+        @property
+        def num_subgraphs(self) -> int:
+            return len(self._groups)
+
+        def is_subgraph_supported(self, index: int) -> bool:
+            return self._groups[index][1]
+
+        def get_subgraph_nodes(self, index: int) -> list[int]:
+            return self._groups[index][0]
+
+    class Builder:
+        def __init__(self, logger: ILogger) -> None:
+            self._logger = logger
+
+        def create_network(self, flags: int = 0) -> Network:
+            known = sum(1 << int(f) for f in creation)
+            assert flags & ~known == 0, "a flag that this version does not know"
+            if version == "8.6":
+                assert flags & 1, "8.6 parses ONNX with EXPLICIT_BATCH only"
+            return Network(flags)
+
+        def create_builder_config(self) -> Config:
+            return Config()
+
+        def create_optimization_profile(self) -> Profile:
+            return Profile()
+
+        def build_serialized_network(self, network: Network, config: Config) -> Any:
+            seen["config"], seen["network"] = config, network
+            if config.progress_monitor is not None:
+                config.progress_monitor.phase_start("Building engine", None, 1)
+                if not config.progress_monitor.step_complete("Building engine", 0):
+                    return None
+                config.progress_monitor.phase_finish("Building engine")
+            problem = complaint or _problem(network, config)
+            if problem:
+                self._logger.log(ILogger.ERROR, problem)
+                return None
+            if config.cache is not None:
+                config.cache.content += b"|timed"
+            header = {"version": full, "gpu": gpu.name}
+            return memoryview(
+                json.dumps(header).encode() + b"\n" + network.model.SerializeToString()
+            )
+
+    if version in ("8.6", "10"):
+        Builder.platform_has_fast_fp16 = has_fast_fp16  # type: ignore[attr-defined]
+        Builder.platform_has_fast_int8 = has_fast_fp16  # type: ignore[attr-defined]
+
+    def _problem(network: Network, config: Config) -> str:
+        (profile,) = config.profiles
+        for i in range(network.num_inputs):
+            tensor = network.get_input(i)
+            if -1 in tensor.shape and tensor.name not in profile.shapes:
+                return f"{tensor.name}: dynamic, but no optimization profile gives its dimensions"
+        is_half = any(i.data_type == HALF for i in network.model.graph.initializer)
+        if version == "8.6" and is_half and 0 not in config.flags:
+            return "half weights, but the FP16 flag is not set"
+        if network.flags & 2 and config.flags & {0, 1}:
+            return "precision flags in a strongly typed network"
+        return ""
+
+    class Engine:
+        def __init__(self, content: bytes, logger: ILogger) -> None:
+            network = Network(0)
+            network.load(content)
+            self.content = content
+            self.logger = logger
+            self.inputs = {
+                t.name: t for t in (network.get_input(i) for i in range(network.num_inputs))
+            }
+            outputs = (network.get_output(i) for i in range(network.num_outputs))
+            self.tensors = self.inputs | {t.name: t for t in outputs}
+            self.num_io_tensors = len(self.tensors)
+            self.session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+        def get_tensor_name(self, index: int) -> str:
+            return list(self.tensors)[index]
+
+        def get_tensor_mode(self, name: str) -> TensorIOMode:
+            return TensorIOMode.INPUT if name in self.inputs else TensorIOMode.OUTPUT
+
+        def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+            return self.tensors[name].shape
+
+        def get_tensor_dtype(self, name: str) -> DataType:
+            return self.tensors[name].dtype
+
+        def create_execution_context(self) -> Any:
+            gpu.need_context()
+            return Context(self)
+
+    memory = "device_memory_size_v2" if version in ("11", "rtx") else "device_memory_size"
+    setattr(Engine, memory, 1 << 20)
+
+    class Context:
+        def __init__(self, engine: Engine) -> None:
+            self._engine = engine
+            self._shapes: dict[str, tuple[int, ...]] = {}
+            self._addresses: dict[str, int] = {}
+
+        def set_input_shape(self, name: str, shape: Any) -> bool:
+            wanted = self._engine.inputs[name].shape
+            self._shapes[name] = tuple(shape)
+            return all(w in (-1, s) for w, s in zip(wanted, shape, strict=True))
+
+        def set_tensor_address(self, name: str, memory: int) -> bool:
+            self._addresses[name] = int(memory)
+            return name in self._engine.tensors
+
+        def execute_async_v3(self, stream_handle: int) -> bool:
+            shapes, addresses = dict(self._shapes), dict(self._addresses)
+            if set(addresses) != set(self._engine.tensors) or set(shapes) != set(
+                self._engine.inputs
+            ):
+                return False
+            assert len(set(addresses.values())) == len(addresses), "two tensors share a buffer"
+            gpu.enqueue(stream_handle, lambda: self._compute(shapes, addresses))
+            return True
+
+        def _compute(self, shapes: dict[str, Any], addresses: dict[str, int]) -> None:
+            feed = {}
+            for name, shape in shapes.items():
+                size = int(np.prod(shape)) * 4
+                held = gpu.bytes_at(addresses[name], size)
+                feed[name] = held.copy().view(np.float32).reshape(shape)
+            names = [n for n in self._engine.tensors if n not in shapes]
+            for name, array in zip(names, self._engine.session.run(names, feed), strict=True):
+                flat = np.ascontiguousarray(array).view(np.uint8).ravel()
+                gpu.bytes_at(addresses[name], flat.nbytes)[:] = flat
+
+    class Runtime:
+        def __init__(self, logger: ILogger) -> None:
+            self._logger = logger
+
+        def deserialize_cuda_engine(self, serialized_engine: bytes) -> Engine | None:
+            gpu.need_context()
+            header, _, content = serialized_engine.partition(b"\n")
+            if not re.match(rb"^\{.*\}$", header) or json.loads(header)["version"] != full:
+                self._logger.log(ILogger.ERROR, "Version tag does not match")
+                return None
+            return Engine(content, self._logger)
+
+    vars(trt).update(
+        __version__=full,
+        ILogger=ILogger,
+        NetworkDefinitionCreationFlag=creation,
+        BuilderFlag=flags,
+        MemoryPoolType=MemoryPoolType,
+        TensorIOMode=TensorIOMode,
+        DataType=DataType,
+        Builder=Builder,
+        OnnxParser={"8.6": OldParser}.get(version, NewParser),
+        Runtime=Runtime,
+        seen=seen,
+    )
+    if version != "8.6":
+        trt.IProgressMonitor = IProgressMonitor  # type: ignore[attr-defined]
+    trt.ICudaEngine, trt.IExecutionContext = Engine, Context  # type: ignore[attr-defined]
+    trt.IBuilderConfig, trt.INetworkDefinition = Config, Network  # type: ignore[attr-defined]
+    return trt

@@ -1,0 +1,56 @@
+"""On a real GPU: engines agree with ONNX Runtime, and tracks agree with the runner."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+
+from emohead.bundle import Bundle
+from emohead.contract import StageSpec, sample_inputs
+from emohead.stages import RENDERER, STAGES
+from emohead_engines.runner import open_runner
+from emohead_engines.store import EngineStore
+from emohead_engines.workshop import graphs_of
+
+pytestmark = [pytest.mark.gpu, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> EngineStore:
+    return EngineStore(tmp_path_factory.mktemp("engines"), allow_build=True)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("spec", STAGES.values(), ids=lambda s: s.name)
+def test_engines_agree_with_onnxruntime(
+    spec: StageSpec, precision: str, shelf: EngineStore
+) -> None:
+    (graph,) = graphs_of(None, [spec.name])
+    runner = open_runner(graph, precision, store=shelf)
+    truth = Bundle.open().runner(spec.name, "cpu")
+    for size in ("min", "opt", "max", "opt", "opt"):
+        feed = sample_inputs(spec, size)  # type: ignore[arg-type]
+        wanted, got = truth(**feed), runner(**feed)
+        for name, array in wanted.items():
+            scale = max(1.0, float(np.abs(array).max()))
+            assert np.abs(got[name] - array).max() <= spec.tolerance[precision] * scale, name
+    runner.close()
+
+
+def test_tracks_agree_with_the_runner(shelf: EngineStore) -> None:
+    (graph,) = graphs_of(None, [RENDERER.name])
+    runner = open_runner(graph, store=shelf)
+    feed = sample_inputs(RENDERER)
+    states = {s.input: np.zeros_like(feed[s.input]) for s in RENDERER.state}
+    moving = {n: a for n, a in feed.items() if n not in states}
+    track = runner.track(dict(list(moving.items())[1:]))
+    for _ in range(5):
+        wanted = runner(**moving, **states)
+        states = {s.input: wanted.pop(s.output) for s in RENDERER.state}
+        got = track.step(**dict(list(moving.items())[:1]))
+        for name, array in wanted.items():
+            np.testing.assert_allclose(got[name], array, atol=1e-4)
+    track.close()
+    runner.close()
