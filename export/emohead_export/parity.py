@@ -6,12 +6,12 @@ Who calls: ``packing.py``, the parity tests. Not here: the graph's form (``graph
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
-import numpy as np
 from numpy.typing import NDArray
 
-from emohead.contract import Size, StageSpec, sample_inputs, shape_of
+from emohead.agreement import natural_inputs, relative_error
+from emohead.contract import Size, StageSpec, shape_of
 from emohead.errors import BackendError, ParityError
 from emohead.runner import Runner
 
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["check_parity", "natural_inputs", "relative_error", "run_module"]
 
 Array = NDArray[Any]
-SMOOTH_PX: Final = 8
-"""Distance of the knots of smooth sample images."""
-SMALLEST_SCALE: Final = 1e-3
-"""An output that is nearly zero everywhere is compared on this scale instead of its own."""
 
 
 def check_parity(
@@ -77,42 +73,6 @@ def check_parity(
     return worst
 
 
-def natural_inputs(spec: StageSpec, size: Size, seed: int = 0) -> dict[str, Array]:
-    """Sample inputs in which images are smooth, as photographs are.
-
-    White noise turns one rounding of a sampling position into a visible difference, which says
-    nothing about the translation of the graph.
-
-    Parameters
-    ----------
-    spec : StageSpec
-        The stage to feed.
-    size : {"min", "opt", "max"}
-        Which profile size every dynamic axis takes.
-    seed : int
-        Seed of the samples.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray
-        One array per input of the spec.
-    """
-    feed = sample_inputs(spec, size, seed)
-    images = [t.name for t in spec.inputs if t.unit.startswith("RGB")]
-    return feed | {name: _smooth(feed[name]) for name in images}
-
-
-def _smooth(images: Array) -> Array:
-    """Keep every eighth pixel of noise images and interpolate between them."""
-    side = images.shape[-1]
-    knots = np.arange(0, side, SMOOTH_PX)
-    at = np.arange(side)
-    weights = np.stack([np.interp(at, knots, row) for row in np.eye(len(knots))], axis=1)
-    coarse = images[..., ::SMOOTH_PX, ::SMOOTH_PX]
-    smooth: Array = np.einsum("yi,...ij,xj->...yx", weights, coarse, weights, optimize=True)
-    return smooth.astype(images.dtype)
-
-
 def _run_graph(
     spec: StageSpec, runner: Runner, feed: Mapping[str, Array], size: Size
 ) -> dict[str, Array]:
@@ -124,12 +84,6 @@ def _run_graph(
             f"{spec.name} at {size} size: expected the graph to run, got: {err}; look for lengths "
             "that the module turns into Python numbers"
         ) from err
-
-
-def relative_error(expected: Array, found: Array) -> float:
-    """Largest absolute difference over the largest absolute value of what was expected."""
-    scale = max(float(np.abs(expected).max()), SMALLEST_SCALE)
-    return float(np.abs(expected - found).max()) / scale
 
 
 def run_module(spec: StageSpec, module: nn.Module, feed: Mapping[str, Array]) -> dict[str, Array]:

@@ -1,0 +1,201 @@
+"""Whole clips: each scenario is rendered by a fresh process, which times and weighs itself.
+
+``python -m emohead.bench.clips`` is that process: a scenario on stdin, its result on stdout.
+Not here: which scenarios there are (``suite.py``).
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emohead.bench.memory import gpu_memory_mib, peak_rss_mib
+from emohead.bench.schema import ClipResult, Scenario
+from emohead.bench.timing import summarised
+from emohead.errors import EmoheadError
+
+if TYPE_CHECKING:
+    from emohead.audio import Audio
+    from emohead.head import TalkingHead
+    from emohead.portrait import Portrait
+
+__all__ = ["describe", "measure_clip"]
+
+_BEGAN = "EMOHEAD_BENCH_BEGAN"
+"""Environment variable with the time at which the process was asked for, s since the epoch."""
+
+
+def measure_clip(scenario: Scenario) -> ClipResult:
+    """Render a scenario in a fresh process.
+
+    Parameters
+    ----------
+    scenario : Scenario
+
+    Returns
+    -------
+    ClipResult
+
+    Raises
+    ------
+    EmoheadError
+        When the process fails, with its last words.
+    """
+    began = time.time()
+    done = subprocess.run(
+        [sys.executable, "-m", "emohead.bench.clips"],
+        input=scenario.model_dump_json(),
+        env={**os.environ, _BEGAN: repr(began)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        words = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise EmoheadError(f"rendering {describe(scenario)} failed: {words[0]}")
+    return ClipResult.model_validate_json(done.stdout)
+
+
+def describe(scenario: Scenario) -> str:
+    """Say in a phrase what a scenario renders."""
+    length = f"{scenario.seconds:g} s" if scenario.seconds else "the sample"
+    size = f"photos {scenario.photo_px} px high" if scenario.photo_px else "the 256x256 crop"
+    tracks = f", {scenario.tracks} tracks" if scenario.tracks > 1 else ""
+    return f"{length} as {size}{tracks} on {scenario.backend}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Round:
+    """One clip made from start to finish."""
+
+    first_ms: float
+    intervals_ms: list[float]
+    total_s: float
+    num_frames: int
+    duration_s: float
+
+    @property
+    def steady_fps(self) -> float:
+        return 1e3 * len(self.intervals_ms) / sum(self.intervals_ms)
+
+
+def _measured(scenario: Scenario, began: float) -> ClipResult:
+    """Body of the fresh process."""
+    from emohead.head import TalkingHead
+
+    imported = time.time()
+    gpu_before = gpu_memory_mib()
+    head = TalkingHead.load(scenario.bundle, backend=scenario.backend)
+    loaded = time.time()
+    face = head.portrait(_photo(scenario.photo_px))
+    prepared = time.time()
+    speech = _speech(scenario.seconds)
+    first = next(iter(_animate(head, face, speech, scenario)))
+    cold = time.time() - began
+    rounds = list(_rounds(head, face, speech, scenario))
+    gpu_after = gpu_memory_mib()
+    return ClipResult(
+        scenario=scenario,
+        precision=_precision(scenario.bundle),
+        num_frames=rounds[0].num_frames,
+        duration_s=round(rounds[0].duration_s, 3),
+        frame_size=(first.shape[0], first.shape[1]),
+        import_s=round(imported - began, 3),
+        load_s=round(loaded - imported, 3),
+        portrait_s=round(prepared - loaded, 3),
+        cold_start_s=round(cold, 3),
+        first_frame_ms=round(statistics.median(r.first_ms for r in rounds), 2),
+        frames=summarised([ms for r in rounds for ms in r.intervals_ms]),
+        steady_fps=round(statistics.median(r.steady_fps for r in rounds), 2),
+        fps=round(statistics.median(r.num_frames / r.total_s for r in rounds), 2),
+        real_time_factor=round(statistics.median(r.total_s / r.duration_s for r in rounds), 4),
+        peak_rss_mib=peak_rss_mib(),
+        gpu_memory_mib=None if gpu_before is None else (gpu_after or 0.0) - gpu_before,
+    )
+
+
+def _rounds(
+    head: TalkingHead, face: Portrait, speech: Audio, scenario: Scenario
+) -> Iterator[_Round]:
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(scenario.rounds):
+            yield _made(head, face, speech, scenario, Path(folder) / "clip.mp4")
+
+
+def _made(
+    head: TalkingHead, face: Portrait, speech: Audio, scenario: Scenario, path: Path
+) -> _Round:
+    """Make a clip, noting when each frame was handed to the encoder."""
+    at: list[float] = []
+    began = time.perf_counter()
+    clip = _animate(head, face, speech, scenario)
+    clip.save(path, progress=lambda done, total: at.append(time.perf_counter()))
+    total_s = time.perf_counter() - began
+    return _Round(
+        first_ms=1e3 * (at[0] - began),
+        intervals_ms=[1e3 * float(d) for d in np.diff(at)],
+        total_s=total_s,
+        num_frames=len(clip),
+        duration_s=len(clip) / clip.fps,
+    )
+
+
+def _animate(head: TalkingHead, face: Portrait, speech: Audio, scenario: Scenario) -> Any:
+    return head.animate(face, speech, full_frame=scenario.photo_px is not None)
+
+
+def _photo(height: int | None) -> NDArray[np.uint8]:
+    """Return the sample portrait, at its own size or at a height given."""
+    import cv2
+
+    from emohead.images import read_image
+    from emohead.samples import SAMPLE_FACE
+
+    pixels = read_image(SAMPLE_FACE)
+    if height is None:
+        return pixels
+    width = round(pixels.shape[1] * height / pixels.shape[0])
+    way = cv2.INTER_AREA if height < pixels.shape[0] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=way), np.uint8)
+
+
+def _speech(seconds: float | None) -> Audio:
+    """Return the sample voice, cut or repeated to a length given."""
+    from emohead.audio import SAMPLE_RATE_HZ, audio_from_array, read_audio
+    from emohead.samples import SAMPLE_SPEECH
+
+    voice = read_audio(SAMPLE_SPEECH)
+    if seconds is None:
+        return voice
+    samples = np.resize(voice.samples, round(seconds * SAMPLE_RATE_HZ))
+    return audio_from_array(samples, SAMPLE_RATE_HZ)
+
+
+def _precision(path: str | None) -> str:
+    from emohead.bundle import Bundle
+
+    return "+".join(sorted({e.precision for e in Bundle.open(path).manifest.stages.values()}))
+
+
+def _main() -> None:
+    scenario = Scenario.model_validate_json(sys.stdin.read())
+    try:
+        result = _measured(scenario, float(os.environ[_BEGAN]))
+    except EmoheadError as err:
+        sys.exit(" ".join(str(err).split()))
+    sys.stdout.write(result.model_dump_json())
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,105 @@
+"""What can be measured here: every backend that works, each with every bundle given.
+
+A bundle's graphs carry their precision, so bundles stand for precisions.
+Not here: measuring (``networks.py``, ``clips.py``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emohead.backends import BACKENDS, Backend, choose_backend
+from emohead.bundle import DEFAULT_BUNDLE, Bundle
+from emohead.errors import BackendError
+from emohead.runner import Runner
+
+__all__ = ["Target", "find_backends", "find_targets", "fingerprint", "golden_of", "open_bundles"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Networks on a backend."""
+
+    backend: Backend
+    bundle: Bundle
+
+    @property
+    def name(self) -> str:
+        """Backend and precision, for people."""
+        return f"{self.backend.name} {self.precision}"
+
+    @property
+    def precision(self) -> str:
+        """Of the graphs; several are joined by ``+``."""
+        return "+".join(sorted({e.precision for e in self.bundle.manifest.stages.values()}))
+
+    @property
+    def bundle_path(self) -> str | None:
+        """Path of the networks, None for the embedded ones."""
+        return None if self.bundle.path == DEFAULT_BUNDLE else str(self.bundle.path)
+
+    def precision_of(self, stage: str) -> str:
+        """Precision of one stage's graph."""
+        return self.bundle.manifest.stages[stage].precision
+
+    def open(self, stage: str) -> Runner:
+        """Open one stage."""
+        return self.bundle.runner(stage, self.backend)
+
+
+def find_backends(names: Sequence[str] = ()) -> tuple[list[Backend], dict[str, str]]:
+    """Find backends that work on this machine.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Those wanted; none for all there are.
+
+    Returns
+    -------
+    tuple of list of Backend and dict of str to str
+        The backends, and why others are absent.
+
+    Raises
+    ------
+    BackendError
+        When one that was asked for by name does not work here.
+    """
+    if names:
+        return [choose_backend(name) for name in dict.fromkeys(names)], {}
+    found, absent = [], {}
+    for name in BACKENDS:
+        if name == "auto":
+            continue
+        try:
+            found.append(choose_backend(name))
+        except BackendError as err:
+            absent[name] = str(err)
+    return found, absent
+
+
+def find_targets(backends: Sequence[Backend], bundles: Sequence[Bundle]) -> list[Target]:
+    """Pair every bundle with every backend."""
+    return [Target(backend=b, bundle=n) for n in bundles for b in backends]
+
+
+def golden_of(bundles: Sequence[Bundle]) -> Bundle:
+    """Find the bundle that results are compared with: the first in fp32, else the embedded one."""
+    for bundle in bundles:
+        if all(e.precision == "fp32" for e in bundle.manifest.stages.values()):
+            return bundle
+    return Bundle.open()
+
+
+def fingerprint(bundle: Bundle) -> str:
+    """First 16 digits of the sha256 of all graphs' hashes."""
+    hashes = "".join(e.sha256 for e in bundle.manifest.stages.values())
+    return hashlib.sha256(hashes.encode()).hexdigest()[:16]
+
+
+def open_bundles(paths: Sequence[Path]) -> list[Bundle]:
+    """Open the bundles given, or the embedded one."""
+    return [Bundle.open(path) for path in paths] or [Bundle.open()]
