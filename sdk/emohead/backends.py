@@ -1,35 +1,30 @@
-"""Choosing where the graphs run, with the reason in a sentence.
+"""Where graphs run: a choice for this machine, and runners opened on it.
 
-Who calls: ``Bundle.runner``, ``emohead doctor``. Never a silent fallback: what was asked for by
-name runs or raises ``BackendError``; only ``auto`` may settle for the CPU, and says why.
-Not here: sessions (``runner.py``), TensorRT (``emohead_engines``).
+Who calls: ``Bundle.runner``, ``TalkingHead.load``, ``emohead doctor``. Never a silent fallback:
+what was asked for by name runs or raises ``BackendError``; only ``auto`` may settle for the CPU,
+and says why. Not here: the rules (``choosing.py``), the facts (``machine.py``).
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from emohead.choosing import BACKENDS, choose
 from emohead.errors import BackendError
+from emohead.machine import CPU_PROVIDER, CUDA_PROVIDER, TENSORRT_PROVIDER, Machine, probe_machine
 
-__all__ = ["BACKENDS", "Backend", "choose_backend", "installation_warnings"]
+if TYPE_CHECKING:
+    from emohead.contract import StageSpec
+    from emohead.runner import Runner
+
+__all__ = ["BACKENDS", "Backend", "choose_backend", "open_runner"]
 
 logger = logging.getLogger(__name__)
 
-BACKENDS: Final = ("auto", "cpu", "cuda")
-"""Names that ``choose_backend`` takes."""
-
-CPU_PROVIDER: Final = "CPUExecutionProvider"
-CUDA_PROVIDER: Final = "CUDAExecutionProvider"
-
-# A graph of one Identity node (opset 17, float x of length 1): opening it tells what really runs.
-PROBE_GRAPH: Final = bytes.fromhex(
-    "08083a370a100a017812017922084964656e746974791201705a0f0a0178120a0a08080112040a020801"
-    "620f0a0179120a0a08080112040a02080142040a001011"
-)
+_PROVIDERS = {"cpu": CPU_PROVIDER, "cuda": CUDA_PROVIDER, "ort-tensorrt": TENSORRT_PROVIDER}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,24 +32,32 @@ class Backend:
     """Where graphs run, and why there."""
 
     name: str
-    """``cpu`` or ``cuda``."""
+    """``cpu``, ``cuda``, ``ort-tensorrt`` or ``tensorrt``."""
     provider: str
-    """ONNX Runtime's name of the execution provider."""
+    """ONNX Runtime's name of the execution provider; empty for ``tensorrt``."""
     reason: str
     """One sentence for people."""
     version: str
-    """Version of ONNX Runtime."""
+    """Version of the library that runs the graphs."""
+    precision: str = "fp32"
+    """``fp32`` or ``fp16``."""
     warnings: tuple[str, ...] = ()
     """What is odd about this installation, one sentence each."""
 
 
-def choose_backend(name: str = "auto") -> Backend:
+def choose_backend(
+    name: str = "auto", precision: str = "auto", *, machine: Machine | None = None
+) -> Backend:
     """Choose a backend by name, or the best one of this machine.
 
     Parameters
     ----------
-    name : {"auto", "cpu", "cuda"}
-        ``auto`` takes CUDA where a graph really opens on it, else the CPU.
+    name : {"auto", "cpu", "cuda", "ort-tensorrt", "tensorrt"}
+        ``auto`` takes the fastest that works.
+    precision : {"auto", "fp32", "fp16"}
+        ``auto`` takes what the GPU computes fast.
+    machine : Machine, optional
+        This machine otherwise.
 
     Returns
     -------
@@ -64,80 +67,71 @@ def choose_backend(name: str = "auto") -> Backend:
     Raises
     ------
     BackendError
-        When the name is unknown, ONNX Runtime is not installed, or CUDA was asked for by name
-        and does not work here.
+        When a name is unknown, ONNX Runtime is not installed, or what was asked for by name does
+        not work here.
     """
-    if name not in BACKENDS:
-        raise BackendError(f"expected a backend among {', '.join(BACKENDS)}, got {name!r}")
-    version = _onnxruntime_version()
-    warnings = installation_warnings()
-    for warning in warnings:
+    facts = machine or probe_machine()
+    choice = choose(facts, name, precision)
+    for warning in choice.warnings:
         logger.warning(warning)
-    if name == "cpu":
-        return _backend("cpu", "the CPU was asked for", version, warnings)
-    obstacle = _cuda_obstacle()
-    if obstacle is None:
-        why = "asked for and working" if name == "cuda" else "the fastest that works here"
-        return _backend("cuda", f"CUDA is {why}", version, warnings)
-    if name == "cuda":
-        raise BackendError(
-            f"expected a working CUDA provider, but {obstacle}; "
-            "install emohead[gpu] on a machine with an NVIDIA driver, or choose --backend cpu"
-        )
-    return _backend("cpu", f"the CPU is used because {obstacle}", version, warnings)
-
-
-def installation_warnings() -> tuple[str, ...]:
-    """Say what is odd about the installed ONNX Runtime packages, one sentence each."""
-    installed = [n for n in ("onnxruntime", "onnxruntime-gpu") if _is_installed(n)]
-    if len(installed) < 2:
-        return ()
-    return (
-        "onnxruntime and onnxruntime-gpu are both installed and overwrite each other's files; "
-        "uninstall both, then install emohead[cpu] or emohead[gpu]",
+    logger.info("backend %s: %s", choice.backend, choice.reason)
+    engines = facts.libraries.get("tensorrt") or facts.libraries.get("tensorrt_rtx")
+    return Backend(
+        name=choice.backend,
+        provider=_PROVIDERS.get(choice.backend, ""),
+        reason=choice.reason,
+        version=(engines if choice.backend == "tensorrt" else facts.onnxruntime) or "",
+        precision=choice.precision,
+        warnings=choice.warnings,
     )
 
 
-def _backend(name: str, reason: str, version: str, warnings: tuple[str, ...]) -> Backend:
-    provider = CUDA_PROVIDER if name == "cuda" else CPU_PROVIDER
-    logger.info("backend %s: %s", name, reason)
-    return Backend(name=name, provider=provider, reason=reason, version=version, warnings=warnings)
+def open_runner(backend: Backend, spec: StageSpec, model: bytes, *, threads: int = 0) -> Runner:
+    """Open a graph on a backend.
+
+    Parameters
+    ----------
+    backend : Backend
+        From ``choose_backend``.
+    spec : StageSpec
+        The contract that the graph must keep.
+    model : bytes
+        The ONNX file's content.
+    threads : int
+        Threads inside an operator on the CPU; 0 chooses by the machine's cores.
+
+    Returns
+    -------
+    Runner
+
+    Raises
+    ------
+    BackendError
+        When the backend does not open here.
+    BundleError
+        When the file is not a graph that ONNX Runtime accepts.
+    ContractError
+        When the graph's inputs or outputs are not the spec's.
+    """
+    if backend.name == "tensorrt":
+        return _open_engine(backend, spec, model)
+    if backend.name == "cpu":
+        from emohead.runner import OrtRunner
+
+        return OrtRunner(spec, model, threads=threads)
+    from emohead.ort_gpu import OrtGpuRunner
+
+    return OrtGpuRunner(spec, model, provider=backend.provider, precision=backend.precision)
 
 
-def _is_installed(distribution: str) -> bool:
+def _open_engine(backend: Backend, spec: StageSpec, model: bytes) -> Runner:
+    """Open a TensorRT engine; imported here and by name, for the runtime needs no TensorRT."""
     try:
-        metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-def _onnxruntime_version() -> str:
-    try:
-        import onnxruntime as ort
+        engines: Any = import_module("emohead_engines.runner")
+        workshop: Any = import_module("emohead_engines.workshop")
     except ImportError as err:
         raise BackendError(
-            f"expected onnxruntime, but it cannot be imported ({err}); "
-            "run `pip install 'emohead[cpu]'`, or `pip install 'emohead[gpu]'` for NVIDIA"
+            f"expected the package emohead_engines, got: {err}; install emohead anew"
         ) from err
-    return str(ort.__version__)
-
-
-@cache
-def _cuda_obstacle() -> str | None:
-    """Why CUDA cannot be used, or None; a probe graph is opened, for lists prove nothing."""
-    import onnxruntime as ort
-
-    if CUDA_PROVIDER not in ort.get_available_providers():
-        return "the installed onnxruntime was built without CUDA"
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    try:
-        session = ort.InferenceSession(
-            PROBE_GRAPH, options, providers=[CUDA_PROVIDER, CPU_PROVIDER]
-        )
-    except Exception as err:  # onnxruntime's own exceptions share no public root
-        return f"onnxruntime's CUDA provider fails here ({str(err).splitlines()[0]})"
-    if session.get_providers()[0] != CUDA_PROVIDER:
-        return "onnxruntime finds no usable NVIDIA GPU, driver or CUDA libraries here"
-    return None
+    runner: Runner = engines.open_runner(workshop.Graph(spec=spec, model=model), backend.precision)
+    return runner

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Protocol
 
-from emohead.backends import choose_backend
+from emohead.backends import choose_backend, open_runner
 from emohead.contract import StageSpec, spec_hash
 from emohead.errors import BundleError, ContractError
 from emohead.geometry.topology import TOPOLOGY
@@ -156,10 +156,12 @@ class Bundle:
         model = self.model(stage)
         spec = STAGES[stage]
         try:
-            runner = OrtRunner(spec, model, provider=chosen.provider, threads=threads)
+            runner = open_runner(chosen, spec, model, threads=threads)
         except ContractError as err:
             raise BundleError(f"{self.path}: {err}") from err
-        check_metadata(spec, runner.metadata, f"{self.path}: {self.manifest.stages[stage].file}")
+        if isinstance(runner, OrtRunner):  # engines are built from graphs that were checked then
+            file = self.manifest.stages[stage].file
+            check_metadata(spec, runner.metadata, f"{self.path}: {file}")
         return runner
 
     def _check_contract(self, stages: Collection[str]) -> None:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import emohead
 from emohead.errors import EmoheadError
+
+if TYPE_CHECKING:
+    from emohead.backends import Backend
+    from emohead.machine import Gpu
 
 __all__ = ["MachineReport", "examine_machine"]
 
@@ -40,15 +43,21 @@ class MachineReport:
     memory_gib: float | None
     """Physical memory in GiB; None where the system does not tell."""
     gpus: tuple[str, ...]
-    """NVIDIA GPUs with memory and driver, as their driver names them."""
+    """NVIDIA GPUs with compute capability and memory, as their driver names them."""
+    driver: str | None
+    """Version of NVIDIA's driver; None without one."""
     packages: dict[str, str]
-    """Versions of what the runtime stands on."""
+    """Versions of what the runtime stands on, and of what GPUs run on."""
     providers: tuple[str, ...]
     """Execution providers that the installed ONNX Runtime was built with."""
     backend: str | None
     """Backend that ``auto`` chooses; None when none works."""
+    precision: str | None
+    """Precision that it chooses with it."""
     reason: str
-    """Why that backend, or why none."""
+    """Why that backend and that precision, or why none."""
+    obstacles: dict[str, str]
+    """What speaks against the other backends, by name; each ends with what to do."""
     bundle: str
     """State of the default bundle, a phrase."""
     warnings: tuple[str, ...]
@@ -68,33 +77,45 @@ def examine_machine() -> MachineReport:
     MachineReport
         Problems are findings, not exceptions.
     """
-    backend, reason, warnings = _backend()
+    from emohead.choosing import BACKENDS, obstacle
+    from emohead.machine import probe_machine
+
+    machine = probe_machine()
+    chosen, reason, warnings = _backend()
     bundle, bundle_warnings = _bundle()
+    against = {name: obstacle(machine, name) for name in BACKENDS[1:]}
     return MachineReport(
         emohead=emohead.__version__,
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         cpu=_cpu_model(),
-        cores=_num_cores(),
+        cores=machine.cores,
         memory_gib=_memory_gib(),
-        gpus=_gpus(),
-        packages=dict(_versions()),
-        providers=_providers(),
-        backend=backend,
+        gpus=tuple(_described(gpu) for gpu in machine.gpus),
+        driver=machine.driver,
+        packages={**machine.libraries, **dict(_versions())},
+        providers=machine.providers,
+        backend=chosen.name if chosen else None,
+        precision=chosen.precision if chosen else None,
         reason=reason,
+        obstacles={name: why for name, why in against.items() if why is not None},
         bundle=bundle,
         warnings=(*warnings, *bundle_warnings),
     )
 
 
-def _backend() -> tuple[str | None, str, tuple[str, ...]]:
+def _described(gpu: Gpu) -> str:
+    return str(gpu) if gpu.memory_mib is None else f"{gpu}, {gpu.memory_mib} MiB"
+
+
+def _backend() -> tuple[Backend | None, str, tuple[str, ...]]:
     from emohead.backends import choose_backend
 
     try:
         chosen = choose_backend("auto")
     except EmoheadError as err:
         return None, str(err), (str(err),)
-    return chosen.name, chosen.reason, chosen.warnings
+    return chosen, chosen.reason, chosen.warnings
 
 
 def _bundle() -> tuple[str, tuple[str, ...]]:
@@ -108,16 +129,8 @@ def _bundle() -> tuple[str, tuple[str, ...]]:
     return f"{manifest.name}, {len(manifest.stages)} stages, {num_bytes / 1e6:.1f} MB, intact", ()
 
 
-def _providers() -> tuple[str, ...]:
-    try:
-        import onnxruntime as ort
-    except ImportError:
-        return ()
-    return tuple(ort.get_available_providers())
-
-
 def _versions() -> Iterator[tuple[str, str]]:
-    for name in ("onnxruntime", "onnxruntime-gpu", *_PACKAGES):
+    for name in _PACKAGES:
         try:
             yield name, metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -134,28 +147,9 @@ def _cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _num_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
-
-
 def _memory_gib() -> float | None:
     try:
         num_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return None
     return round(num_bytes / 2**30, 1)
-
-
-def _gpus() -> tuple[str, ...]:
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return ()
-    query = [tool, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return ()
-    return tuple(line.strip() for line in done.stdout.splitlines() if line.strip())

@@ -87,7 +87,7 @@ class TalkingHead:
         ----------
         bundle : path or Bundle, optional
             Folder or zip of trained networks; the embedded default bundle otherwise.
-        backend : {"auto", "cpu", "cuda"}
+        backend : {"auto", "cpu", "cuda", "ort-tensorrt", "tensorrt"}
             Where to run; ``auto`` takes the fastest that works here.
         threads : int
             Threads of one network call; 0 chooses by the machine's cores.

@@ -8,10 +8,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.contract import zero_state
+from emohead.contract import StageSpec
 from emohead.runner import Runner
+from emohead.steps import Steps
 
-__all__ = ["FrameRenderer", "PortraitFeatures", "encode_portrait"]
+__all__ = [
+    "FrameRenderer",
+    "PortraitFeatures",
+    "encode_portrait",
+    "held_inputs",
+    "render_step",
+]
 
 PortraitFeatures = tuple[NDArray[np.float32], ...]
 """Image, landmarks and encoded features of a portrait, in the order of the renderer's inputs."""
@@ -53,9 +60,7 @@ class FrameRenderer:
     """
 
     def __init__(self, renderer: Runner, portrait: PortraitFeatures) -> None:
-        self._renderer = renderer
-        self._portrait = portrait
-        self._states = tuple(zero_state(renderer.spec).values())
+        self._steps = renderer.steps([held_inputs(renderer.spec, portrait)])
 
     def render(self, points: NDArray[np.floating]) -> NDArray[np.uint8]:
         """Render the next frame.
@@ -70,13 +75,41 @@ class FrameRenderer:
         (256, 256, 3) uint8
             RGB.
         """
-        given = np.ascontiguousarray(points[None], np.float32)
-        frame, *states = self._renderer.run(given, *self._portrait, *self._states)
-        self._states = tuple(states)
-        return _bytes_from_unit(frame[0])
+        return render_step(self._steps, points[None])[0]
+
+    def close(self) -> None:
+        """Release what the stream holds on its device."""
+        self._steps.close()
+
+
+def held_inputs(spec: StageSpec, portrait: PortraitFeatures) -> dict[str, NDArray[np.float32]]:
+    """Name a portrait's features as the inputs that the renderer holds through a clip."""
+    return dict(zip(spec.input_names[1 : 1 + len(portrait)], portrait, strict=True))
+
+
+def render_step(steps: Steps, points: NDArray[np.floating]) -> list[NDArray[np.uint8]]:
+    """Render the next frame of every stream of a batch.
+
+    Parameters
+    ----------
+    steps : Steps
+        Of the stage ``renderer``.
+    points : (B, 68, 2) floating, crop px
+        Landmarks, one frame per stream.
+
+    Returns
+    -------
+    list of (256, 256, 3) uint8
+        RGB, in the order of the streams.
+    """
+    given = steps.step(**{steps.fed[0]: np.ascontiguousarray(points, np.float32)})
+    return [_bytes_from_unit(planes) for planes in given[steps.given[0]]]
 
 
 def _bytes_from_unit(planes: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(3, H, W) in [0, 1] to (H, W, 3) in 0..255, rounded."""
-    scaled = planes * np.float32(255) + np.float32(0.5)
-    return np.ascontiguousarray(scaled.astype(np.uint8).transpose(1, 2, 0))
+    import cv2
+
+    # Saturates and rounds in one pass each: a fifth of numpy's time.
+    scaled = cv2.convertScaleAbs(planes.reshape(planes.shape[0], -1), alpha=255.0)
+    return np.asarray(cv2.merge(list(scaled.reshape(planes.shape))), np.uint8)

@@ -7,9 +7,8 @@ Not here: choosing a backend (``backends.py``), reading files (``bundle.py``).
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,11 +16,20 @@ from numpy.typing import NDArray
 
 from emohead.contract import Dim, StageSpec, TensorSpec
 from emohead.errors import BackendError, BundleError, ContractError
+from emohead.machine import CPU_PROVIDER, num_cores
+from emohead.steps import HostSteps, State, Steps
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
 
-__all__ = ["OrtRunner", "Runner", "check_feed", "default_threads"]
+__all__ = [
+    "OrtRunner",
+    "Runner",
+    "check_feed",
+    "default_threads",
+    "open_session",
+    "session_options",
+]
 
 Array = NDArray[Any]
 MAX_THREADS = 8
@@ -76,6 +84,40 @@ class Runner(ABC):
             )
         return tuple(self(**dict(zip(names, arrays, strict=True))).values())
 
+    def run_checked(self, feed: Mapping[str, Array]) -> dict[str, Array]:
+        """Run on a feed that was checked before, as a whole or in parts.
+
+        Parameters
+        ----------
+        feed : mapping of str to numpy.ndarray
+            Every input of the spec.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            Every output of the spec.
+        """
+        return self._run(feed)
+
+    def steps(
+        self, held: Sequence[Mapping[str, Array]], states: Sequence[State] | None = None
+    ) -> Steps:
+        """Open streams that step together through a recurrent stage.
+
+        Parameters
+        ----------
+        held : sequence of mapping of str to numpy.ndarray
+            Per stream, the inputs that never change, batch length 1.
+        states : sequence of State, optional
+            Per stream, where it starts from; zero otherwise.
+
+        Returns
+        -------
+        Steps
+            Keeps what is held and the state, on the device where there is one.
+        """
+        return HostSteps(self, held, states)
+
     def close(self) -> None:  # noqa: B027 - most backends hold nothing to release
         """Release what the backend holds; the runner cannot be used afterwards."""
 
@@ -84,7 +126,9 @@ class Runner(ABC):
         """Run on a feed that fits the spec."""
 
 
-def check_feed(spec: StageSpec, feed: Mapping[str, Array]) -> None:
+def check_feed(
+    spec: StageSpec, feed: Mapping[str, Array], names: Sequence[str] | None = None
+) -> None:
     """Compare a feed with a spec: names, dtypes, shapes, agreement of axes, finite values.
 
     Parameters
@@ -93,16 +137,19 @@ def check_feed(spec: StageSpec, feed: Mapping[str, Array]) -> None:
         The contract.
     feed : mapping of str to numpy.ndarray
         Arrays by input name.
+    names : sequence of str, optional
+        Inputs that the feed must have; all of them by default.
 
     Raises
     ------
     ContractError
         At the first difference, with what was expected, what was given and what to do.
     """
-    if feed.keys() != set(spec.input_names):
-        raise ContractError(_names_differ(spec, feed))
+    wanted = spec.input_names if names is None else tuple(names)
+    if feed.keys() != set(wanted):
+        raise ContractError(_names_differ(spec, feed, wanted))
     lengths: dict[str, tuple[int, str]] = {}
-    for tensor in spec.inputs:
+    for tensor in map(spec.input, wanted):
         array = feed[tensor.name]
         _check_type(spec, tensor, array)
         for dim, length in zip(tensor.dims, array.shape, strict=True):
@@ -124,11 +171,7 @@ def check_feed(spec: StageSpec, feed: Mapping[str, Array]) -> None:
 
 def default_threads() -> int:
     """Count the threads for a session: the cores this process may use, at most eight."""
-    try:
-        available = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        available = os.cpu_count() or 1
-    return max(1, min(MAX_THREADS, available))
+    return max(1, min(MAX_THREADS, num_cores()))
 
 
 class OrtRunner(Runner):
@@ -160,12 +203,12 @@ class OrtRunner(Runner):
         spec: StageSpec,
         model: bytes,
         *,
-        provider: str = "CPUExecutionProvider",
+        provider: str = CPU_PROVIDER,
         threads: int = 0,
     ) -> None:
         super().__init__(spec)
         self.provider = provider
-        self._session: InferenceSession | None = _open(spec, model, provider, threads)
+        self._session: InferenceSession | None = self._open_session(model, threads)
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self._outputs = list(spec.output_names)
         _check_graph(spec, self._session)
@@ -173,6 +216,9 @@ class OrtRunner(Runner):
     def close(self) -> None:
         """Free the session and its memory arena."""
         self._session = None
+
+    def _open_session(self, model: bytes, threads: int) -> InferenceSession:
+        return open_session(self.spec, model, [(self.provider, {})], session_options(threads))
 
     def _run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         if self._session is None:
@@ -187,7 +233,8 @@ class OrtRunner(Runner):
         return dict(zip(self._outputs, results, strict=True))
 
 
-def _session_options(threads: int) -> SessionOptions:
+def session_options(threads: int) -> SessionOptions:
+    """Make options that suit many small sessions on few cores; 0 threads chooses."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -204,21 +251,52 @@ def _session_options(threads: int) -> SessionOptions:
     return options
 
 
-def _open(spec: StageSpec, model: bytes, provider: str, threads: int) -> InferenceSession:
+def open_session(
+    spec: StageSpec,
+    model: bytes,
+    providers: Sequence[tuple[str, dict[str, str]]],
+    options: SessionOptions,
+) -> InferenceSession:
+    """Open a graph, and refuse a session that would run elsewhere than on the first provider.
+
+    Parameters
+    ----------
+    spec : StageSpec
+        Names the stage in errors.
+    model : bytes
+        The ONNX file's content.
+    providers : sequence of (name, options)
+        Execution providers, the wanted one first; the CPU's comes last by itself.
+    options : onnxruntime.SessionOptions
+        Of the session.
+
+    Returns
+    -------
+    onnxruntime.InferenceSession
+
+    Raises
+    ------
+    BackendError
+        When another provider would run the graph.
+    BundleError
+        When ONNX Runtime does not accept the graph.
+    """
     import onnxruntime as ort
 
-    providers = list(dict.fromkeys((provider, "CPUExecutionProvider")))
+    wanted = providers[0][0]
+    cpu: list[tuple[str, dict[str, str]]] = [] if wanted == CPU_PROVIDER else [(CPU_PROVIDER, {})]
     try:
-        session = ort.InferenceSession(model, _session_options(threads), providers=providers)
+        session = ort.InferenceSession(model, options, providers=[*providers, *cpu])
     except Exception as err:  # onnxruntime's own exceptions share no public root
         raise BundleError(
-            f"{spec.name}: expected an ONNX graph that onnxruntime {ort.__version__} can open, "
-            f"got: {str(err).splitlines()[0]}; export the bundle again with `emohead-export bundle`"
+            f"{spec.name}: expected an ONNX graph that onnxruntime {ort.__version__} can open on "
+            f"{wanted}, got: {str(err).splitlines()[0]}; export the bundle again with "
+            "`emohead-export bundle`, or choose another backend"
         ) from err
     actual = session.get_providers()[0]
-    if actual != provider:
+    if actual != wanted:
         raise BackendError(
-            f"{spec.name}: expected to run on {provider}, onnxruntime offers {actual}; "
+            f"{spec.name}: expected to run on {wanted}, onnxruntime offers {actual}; "
             "check `emohead doctor`, or choose another backend"
         )
     return session
@@ -257,11 +335,11 @@ def _is_finite(array: Array) -> bool:
         return bool(np.isfinite(np.dot(flat, flat))) or bool(np.isfinite(flat).all())
 
 
-def _names_differ(spec: StageSpec, feed: Mapping[str, Array]) -> str:
-    missing = [n for n in spec.input_names if n not in feed]
-    unknown = sorted(set(feed) - set(spec.input_names))
+def _names_differ(spec: StageSpec, feed: Mapping[str, Array], wanted: Sequence[str]) -> str:
+    missing = [n for n in wanted if n not in feed]
+    unknown = sorted(set(feed) - set(wanted))
     return (
-        f"{spec.name}: expected inputs {list(spec.input_names)}, missing {missing}, "
+        f"{spec.name}: expected inputs {list(wanted)}, missing {missing}, "
         f"unknown {unknown}; feed every input of the spec and no other"
     )
 

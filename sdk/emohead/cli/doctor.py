@@ -33,11 +33,13 @@ def _draw(findings: dict[str, Any], is_ready: bool) -> None:
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
-    warnings = findings.pop("warnings")
+    warnings, obstacles = findings.pop("warnings"), findings.pop("obstacles")
     for name, value in findings.items():
         table.add_row(name.replace("_", " "), _text(value))
     console = Console(markup=False, highlight=False)
     console.print(table)
+    for backend, why in obstacles.items():
+        console.print(f"\nnot {backend}: {why}", soft_wrap=True)
     for warning in warnings:
         console.print(f"\nwarning: {warning}", soft_wrap=True)
     console.print("\nready to render" if is_ready else "\nnot ready: mend the warnings above")

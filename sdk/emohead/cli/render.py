@@ -35,7 +35,9 @@ def render(
     gaze: Annotated[
         float, typer.Option(help="How far the eyes glance aside: 0 (never) to 1.")
     ] = GAZE,
-    backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    backend: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, ort-tensorrt or tensorrt.")
+    ] = "auto",
     save_landmarks: Annotated[
         Path | None, typer.Option(help="Write the landmarks of every frame to this .npz.")
     ] = None,
