@@ -67,6 +67,23 @@ def tiny(
     typer.echo(str(out))
 
 
+@app.command()
+def roofline(
+    results: Annotated[list[Path], typer.Argument(help="JSON of `emohead bench`, one or more.")],
+    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("docs/roofline.md"),
+    bundle: Annotated[
+        Path | None, typer.Option(help="Networks that were measured; the embedded ones otherwise.")
+    ] = None,
+) -> None:
+    """Write the roofline: cost of each graph, shares that were reached, predictions for GPUs."""
+    from emohead.bench.schema import read_report, write_text
+    from emohead_export.roofline_page import roofline_page
+
+    reports = [read_report(path) for path in results]
+    write_text(out, roofline_page(Bundle.open(bundle), reports))
+    typer.echo(str(out))
+
+
 def main() -> None:
     """Run the command line; our own errors become one sentence and exit status 1."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")

@@ -27,7 +27,7 @@ from emohead.manifest import Manifest, Source, StageEntry, Training
 from emohead.metadata import graph_metadata
 from emohead.runner import OrtRunner
 from emohead.stages import STAGES
-from emohead_export.cost import count_macs
+from emohead_export.cost import graph_cost
 from emohead_export.graph import export_graph
 from emohead_export.parity import check_parity
 from emohead_export.registry import IMPLEMENTATIONS, load_trained
@@ -167,7 +167,7 @@ def export_stage(spec: StageSpec, checkpoints: Path) -> Part:
         training=read_training(checkpoints / training),
         metrics={
             "parity_error": float(f"{error:.2e}"),
-            "mega_macs": round(count_macs(spec, module) / 1e6, 2),
+            "mega_macs": round(graph_cost(spec, model).macs / 1e6, 2),
         },
     )
 

@@ -11,7 +11,7 @@ from emohead.errors import BundleError
 from emohead.metadata import graph_metadata
 from emohead.runner import OrtRunner
 from emohead.stages import EMOTION_ENCODER, RENDERER, SPEAKER_ENCODER, STAGES
-from emohead_export.cost import count_macs
+from emohead_export.cost import graph_cost
 from emohead_export.graph import export_graph
 from emohead_export.packing import export_bundle
 from emohead_export.parity import check_parity
@@ -26,19 +26,8 @@ def test_graph_equals_network_at_min_opt_and_max(spec: StageSpec) -> None:
     module = build_module(spec)
     model = export_graph(spec, module, graph_metadata(spec, precision="fp32", licence="x"))
     check_parity(spec, module, OrtRunner(spec, model.SerializeToString()))
-
-
-def test_cost_of_a_product_is_its_size() -> None:
-    class Product(torch.nn.Module):  # type: ignore[misc, name-defined]
-        def forward(self, mel: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
-            return mel[0] @ mel[0].T
-
-    frames, bands = (d.opt for d in SPEAKER_ENCODER.inputs[0].dims[1:])
-    assert count_macs(SPEAKER_ENCODER, Product()) == frames * frames * bands
-
-
-def test_a_frame_stays_below_one_gmac() -> None:
-    assert count_macs(RENDERER, build_module(RENDERER)) <= 1e9
+    if spec is RENDERER:
+        assert graph_cost(spec, model.SerializeToString()).macs <= 1e9
 
 
 def test_checkpoint_becomes_a_bundle(tmp_path: Path) -> None:

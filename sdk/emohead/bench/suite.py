@@ -13,18 +13,19 @@ from typing import Final
 
 import emohead
 from emohead.bench.clips import describe, measure_clip
+from emohead.bench.engines import build_engines
 from emohead.bench.machine import describe_machine, measure_ceilings
 from emohead.bench.networks import agreement_of, measure_stage
-from emohead.bench.schema import Ceilings, ClipResult, Report, Scenario, StageResult
+from emohead.bench.schema import Ceilings, ClipResult, EngineBuild, Report, Scenario, StageResult
 from emohead.bench.targets import Target, fingerprint
 from emohead.bench.timing import Budget
 from emohead.bundle import Bundle
-from emohead.errors import EmoheadError
+from emohead.errors import BackendError, EmoheadError
 from emohead.stages import RENDERER, STAGES
 
 __all__ = ["PARTS", "Plan", "plan_of", "run_plan"]
 
-PARTS: Final = ("ceilings", "stages", "pipeline", "scaling")
+PARTS: Final = ("ceilings", "stages", "engines", "pipeline", "scaling")
 """What can be left out."""
 Progress = Callable[[str, int, int], object]
 """Called with what begins now, how many steps are done, and how many there are."""
@@ -42,6 +43,8 @@ class Plan:
     """Batch sizes by stage; stages not named are left out."""
     budget: Budget = field(default_factory=Budget)
     """Repetitions of one network call."""
+    engines: Sequence[str] = ()
+    """Networks whose TensorRT engines are built, where TensorRT is installed."""
     scenarios: Sequence[Scenario] = ()
     """Clips to render, for every target; their backend and bundle are filled in."""
 
@@ -72,8 +75,14 @@ def plan_of(
         with_ceilings="ceilings" in parts,
         batches={s: scaled if s == RENDERER.name else usual for s in wanted},
         budget=Budget(min_rounds=5, seconds=0.3) if quick else Budget(min_rounds=15, seconds=1.5),
+        engines=_engines(quick, stages) if "engines" in parts else (),
         scenarios=[s for s in _scenarios(quick) if _part(s) in parts],
     )
+
+
+def _engines(quick: bool, stages: Sequence[str]) -> Sequence[str]:
+    """Choose the networks whose engines are built: the renderer tells most of it."""
+    return [s for s in stages if s == RENDERER.name] if quick else stages
 
 
 def _part(scenario: Scenario) -> str:
@@ -121,6 +130,7 @@ def run_plan(
     ceilings = _ceilings(plan, steps)
     stages = _stages(plan, targets, golden, steps)
     missing = dict(absent or {})
+    engines = _built(plan, targets, steps, missing)
     clips = _clips(plan, targets, golden, steps, missing)
     return Report(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -131,6 +141,7 @@ def run_plan(
         ceilings=ceilings,
         stages=tuple(stages),
         clips=tuple(clips),
+        engines=tuple(engines),
         absent=missing,
     )
 
@@ -141,7 +152,7 @@ class _Steps:
     def __init__(self, plan: Plan, num_targets: int, watch: Progress | None) -> None:
         self._done, self._watch = 0, watch
         clips = len(plan.scenarios) * num_targets
-        self._total = plan.with_ceilings + len(plan.batches) + clips
+        self._total = plan.with_ceilings + len(plan.batches) + bool(plan.engines) + clips
 
     def begin(self, what: str) -> None:
         if self._watch is not None:
@@ -163,6 +174,22 @@ def _stages(
     for stage, batches in plan.batches.items():
         steps.begin(stage)
         results += measure_stage(stage, targets, batches, golden, plan.budget)
+    return results
+
+
+def _built(
+    plan: Plan, targets: Sequence[Target], steps: _Steps, missing: dict[str, str]
+) -> list[EngineBuild]:
+    """Build the engines of every bundle; without TensorRT that is a finding."""
+    if not plan.engines:
+        return []
+    steps.begin("building engines")
+    results: list[EngineBuild] = []
+    try:
+        for bundle in {id(t.bundle): t.bundle for t in targets}.values():
+            results += build_engines(bundle, plan.engines)
+    except BackendError as err:
+        missing["engines"] = str(err)
     return results
 
 

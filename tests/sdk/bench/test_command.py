@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from emohead.bench.clips import measure_clip
 from emohead.bench.memory import gpu_memory_mib, peak_rss_mib
 from emohead.bench.schema import Scenario, read_report
-from emohead.bench.suite import PARTS, plan_of
+from emohead.bench.suite import plan_of
 from emohead.cli import app
 from emohead.errors import EmoheadError
 from emohead.stages import RENDERER, SPEAKER_ENCODER, STAGES
@@ -55,7 +55,9 @@ def test_plans_cover_every_stage_and_kind():
     only = plan_of(quick=False, parts=["pipeline"])
     assert (only.with_ceilings, only.batches) == (False, {})
     assert {s.kind for s in only.scenarios} == {"pipeline"}
-    assert set(PARTS) == {"ceilings", "stages", "pipeline", "scaling"}
+    assert (list(full.engines), list(quick.engines)) == (list(STAGES), [RENDERER.name])
+    assert not only.engines
+    assert plan_of(quick=True, parts=["engines"]).scenarios == []
 
 
 def test_a_clip_is_rendered_by_a_process_of_its_own(tiny_bundle: Path):
