@@ -5,13 +5,17 @@ RUN := $(VENVS)/run
 DEV := $(VENVS)/dev
 PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test smoke lint format bench clean
 
 demo: $(RUN)/installed
 	$(RUN)/bin/emohead demo --out out/demo.mp4
 
 test: $(DEV)/installed
 	$(DEV)/bin/python -m pytest
+
+smoke: $(DEV)/installed
+	rm -rf out/smoke
+	$(DEV)/bin/python script/smoke.py out/smoke
 
 lint: $(DEV)/installed
 	$(DEV)/bin/ruff format --check .

@@ -19,8 +19,8 @@ from emohead_training.voice.lips_training import LipsConfig
 
 
 def smoke_autovc() -> AutovcConfig:
-    """Ten minutes of synthesised speech and a few hundred steps."""
-    return AutovcConfig(budget=Budget(steps=200, minutes=2), synthetic_seconds=600, align=False)
+    """Two minutes of synthesised speech and a few dozen steps."""
+    return AutovcConfig(budget=Budget(steps=60, minutes=2), synthetic_seconds=120, align=False)
 
 
 def default_autovc() -> AutovcConfig:
@@ -29,8 +29,8 @@ def default_autovc() -> AutovcConfig:
 
 
 def smoke_emotion_landmarks() -> EmotionLandmarksConfig:
-    """Half a minute: the mean styles, roughly."""
-    return EmotionLandmarksConfig(budget=Budget(steps=300, minutes=2), critic_warmup=100)
+    """A quarter of a minute: the mean styles, roughly; critics included."""
+    return EmotionLandmarksConfig(budget=Budget(steps=100, minutes=2), critic_warmup=50)
 
 
 def default_emotion_landmarks() -> EmotionLandmarksConfig:
@@ -39,8 +39,8 @@ def default_emotion_landmarks() -> EmotionLandmarksConfig:
 
 
 def smoke_face_landmarks() -> LandmarkRecipe:
-    """Two minutes: points in about the right place."""
-    return LandmarkRecipe(budget=Budget(steps=300, minutes=3))
+    """Half a minute: points in about the right place."""
+    return LandmarkRecipe(budget=Budget(steps=30, minutes=3), warm_up=10)
 
 
 def default_face_landmarks() -> LandmarkRecipe:
@@ -49,8 +49,8 @@ def default_face_landmarks() -> LandmarkRecipe:
 
 
 def smoke_face_detector() -> DetectorRecipe:
-    """Two minutes: large faces only."""
-    return DetectorRecipe(budget=Budget(steps=200, minutes=3))
+    """Half a minute: large faces at best."""
+    return DetectorRecipe(budget=Budget(steps=30, minutes=3), warm_up=8)
 
 
 def default_face_detector() -> DetectorRecipe:
@@ -59,10 +59,10 @@ def default_face_detector() -> DetectorRecipe:
 
 
 def smoke_neutral_landmarks() -> LipsConfig:
-    """A hundred steps on the smoke run's voices."""
+    """A few dozen steps on the smoke run's voices."""
     return LipsConfig(
-        budget=Budget(steps=100, minutes=2),
-        synthetic_seconds=600,
+        budget=Budget(steps=50, minutes=2),
+        synthetic_seconds=120,
         align=False,
         num_actor_clips=0,
         num_spelled=40,
@@ -77,7 +77,7 @@ def default_neutral_landmarks() -> LipsConfig:
 
 def smoke_identity() -> IdentityConfig:
     """A few dozen steps."""
-    return IdentityConfig(budget=Budget(steps=60, minutes=2), people_per_batch=6)
+    return IdentityConfig(budget=Budget(steps=40, minutes=2), people_per_batch=6)
 
 
 def default_identity() -> IdentityConfig:
@@ -86,9 +86,9 @@ def default_identity() -> IdentityConfig:
 
 
 def smoke_renderer_local() -> RendererConfig:
-    """A few dozen steps, critics included."""
-    budget = Budget(steps=40, minutes=3)
-    return RendererConfig(phase="local", budget=budget, batch=2, critics_from_step=20)
+    """A few steps, critics included."""
+    budget = Budget(steps=16, minutes=3)
+    return RendererConfig(phase="local", budget=budget, batch=2, critics_from_step=8)
 
 
 def default_renderer_local() -> RendererConfig:
@@ -106,16 +106,14 @@ def default_renderer_local() -> RendererConfig:
 
 
 def smoke_renderer_global() -> RendererConfig:
-    """A few dozen steps of two frames."""
-    budget = Budget(steps=20, minutes=3)
-    return RendererConfig(
-        phase="global", budget=budget, batch=1, run_length=2, critics_from_step=10
-    )
+    """A few steps of two frames, critics included."""
+    budget = Budget(steps=8, minutes=3)
+    return RendererConfig(phase="global", budget=budget, batch=1, run_length=2, critics_from_step=4)
 
 
 def smoke_emotion_encoder() -> EmotionConfig:
-    """Two minutes: better than chance, no more."""
-    return EmotionConfig(budget=Budget(steps=200, minutes=2))
+    """Half a minute: better than chance at best."""
+    return EmotionConfig(budget=Budget(steps=80, minutes=2))
 
 
 def default_emotion_encoder() -> EmotionConfig:

@@ -25,7 +25,12 @@ from emohead_training.loop.tensor_file import write_tensors  # noqa: E402
 from emohead_training.packing.choosing import fair_order  # noqa: E402
 from emohead_training.packing.packing import PackConfig, pack  # noqa: E402
 from emohead_training.renderer.losses import VggFeatures  # noqa: E402
-from emohead_training.stored import is_pack, read_content_mel, read_log_mel  # noqa: E402
+from emohead_training.stored import (  # noqa: E402
+    is_pack,
+    read_content_mel,
+    read_log_mel,
+    write_arrays,
+)
 from emohead_training.voice.spoken_clips import read_spoken_clips  # noqa: E402
 
 
@@ -174,3 +179,17 @@ def test_what_cannot_be_packed_is_refused_in_one_sentence(corpus, made, tmp_path
     )
     assert "expected an index at" in refused(tmp_path)
     assert "it is a data pack itself" in refused(made[1])
+
+
+def test_features_are_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "folder" / "mels.npz"
+
+    class Broken:
+        def __array__(self, *_args, **_kwargs):
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="disk"):
+        write_arrays(path, whole=np.zeros(3), broken=Broken())
+    assert not path.exists()
+    write_arrays(path, whole=np.ones(3))
+    assert np.load(path)["whole"].tolist() == [1, 1, 1]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
 from emohead_training.corpus import VoiceClip, read_voice_index
-from emohead_training.stored import read_log_mel
+from emohead_training.stored import read_log_mel, write_arrays
 
 __all__ = ["CLASSES_OF", "SpokenClips", "held_out_speakers", "read_spoken_clips"]
 
@@ -115,8 +115,7 @@ def read_spoken_clips(data: Path, cache: Path) -> SpokenClips:
 def _write(cache: Path, voices: list[VoiceClip]) -> None:
     mels = [read_log_mel(v.path).T.astype(np.float16) for v in voices]
     log.info("%d clips, %d frames of log-mel", len(mels), sum(map(len, mels)))
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(
+    write_arrays(
         cache,
         log_mel=np.concatenate(mels),
         starts=np.cumsum([0, *map(len, mels)]),

@@ -26,7 +26,7 @@ from emohead_training.corpus import (
     read_video_index,
     read_voice_index,
 )
-from emohead_training.stored import is_pack, read_content_mel
+from emohead_training.stored import is_pack, read_content_mel, write_arrays
 from emohead_training.voice.alignment import aligned
 from emohead_training.voice.phonemes import spelled_frames
 from emohead_training.voice.synthesis import synthesise
@@ -157,10 +157,9 @@ def _write(cache: Path, entries: Iterator[_Entry]) -> None:
         voices.append(voice)
         held_out.append(held)
         kinds.append(int(kind))
-    cache.parent.mkdir(parents=True, exist_ok=True)
     counts = np.bincount(kinds, minlength=len(Kind))
     log.info("%d frames of mel; utterances by kind: %s", sum(map(len, mels)), counts)
-    np.savez(
+    write_arrays(
         cache,
         mel=np.concatenate(mels),
         phonemes=np.concatenate(labels),
