@@ -21,21 +21,29 @@ from emohead.errors import (
 if TYPE_CHECKING:
     from emohead.audio import Audio, read_audio
     from emohead.clip import Clip
+    from emohead.emotion import Emotion
+    from emohead.emotion_shaping import Shaping
+    from emohead.emotion_track import EmotionTrack
     from emohead.head import TalkingHead
     from emohead.portrait import Portrait
+    from emohead.valence_arousal import VA
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "VA",
     "Audio",
     "BackendError",
     "BundleError",
     "Clip",
     "ContractError",
     "EmoheadError",
+    "Emotion",
+    "EmotionTrack",
     "InputError",
     "ParityError",
     "Portrait",
+    "Shaping",
     "TalkingHead",
     "__version__",
     "read_audio",
@@ -44,8 +52,12 @@ __all__ = [
 _HOMES = {
     "Audio": "emohead.audio",
     "Clip": "emohead.clip",
+    "Emotion": "emohead.emotion",
+    "EmotionTrack": "emohead.emotion_track",
     "Portrait": "emohead.portrait",
+    "Shaping": "emohead.emotion_shaping",
     "TalkingHead": "emohead.head",
+    "VA": "emohead.valence_arousal",
     "read_audio": "emohead.audio",
 }
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from emohead.audio import Audio
 from emohead.emotion import Emotion
+from emohead.emotion_track import EmotionTrack
 from emohead.portrait import Portrait
 from emohead.render import FrameRenderer, PortraitFeatures
 from emohead.runner import Runner
@@ -38,7 +39,9 @@ class Clip:
     points: NDArray[np.float32] = field(repr=False)
     """(N, 68, 2) float32, crop px: the projection that the renderer draws."""
     emotion: Emotion
-    """What the face expresses, and whether the voice or the caller said so."""
+    """What the face expresses on average, and whether the voice or the caller said so."""
+    emotion_track: EmotionTrack = field(repr=False)
+    """The same over time."""
     fps: int
     """Frames a second."""
     speech: Audio = field(repr=False)

@@ -1,7 +1,7 @@
-"""Emotions as values: the eight classes, what users call them, and an emotion over time.
+"""Emotions as values: the eight classes and what users call them.
 
-Not here: reading an emotion from a voice (``emotion_reader.py``) and the faces it makes
-(``stylise.py``).
+Not here: an emotion over time (``emotion_track.py``), valence and arousal
+(``valence_arousal.py``), reading a voice (``emotion_reader.py``), the faces (``stylise.py``).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ __all__ = [
     "EMOTIONS",
     "NEUTRAL",
     "Emotion",
-    "EmotionTrack",
     "emotion_from",
     "emotion_index",
     "parse_emotion",
+    "weakened",
 ]
 
 EMOTIONS: Final = (
@@ -55,6 +55,7 @@ ALIASES: Final = {
     "scared": "fearful",
     "disgusted": "disgust",
     "surprise": "surprised",
+    "amazement": "surprised",
 }
 """Other words for the classes."""
 
@@ -147,15 +148,38 @@ class Emotion:
         InputError
             If `strength` is negative or not a number.
         """
-        if not strength >= 0:
-            raise InputError(f"expected a strength in [0, 1], got {strength}: 0 is neutral, 1 full")
-        notes = self.notes
-        if strength > 1:
-            notes = (*notes, f"strength {strength:g} is beyond 1 and was taken for 1")
-        share = np.float32(min(strength, 1.0))
-        weights = self.weights * share
-        weights[NEUTRAL] = 1 - share * (1 - self.weights[NEUTRAL])
+        weights, notes = weakened(self.weights, strength)
+        notes = (*self.notes, *notes)
         return Emotion(weights=weights, source=self.source, scores=self.scores, notes=notes)
+
+
+def weakened(weights: NDArray[np.floating], strength: float) -> tuple[Vector, tuple[str, ...]]:
+    """Scale emotion vectors, as ``Emotion.scaled`` does.
+
+    Parameters
+    ----------
+    weights : (..., 8) floating, [0, 1]
+    strength : float, [0, 1]
+        0 is exactly neutral, 1 changes nothing; more is taken for 1.
+
+    Returns
+    -------
+    weights : (..., 8) float32, [0, 1]
+    notes : tuple of str
+        Says so where `strength` was beyond 1.
+
+    Raises
+    ------
+    InputError
+        If `strength` is negative or not a number.
+    """
+    if not strength >= 0:
+        raise InputError(f"expected a strength in [0, 1], got {strength}: 0 is neutral, 1 full")
+    notes = (f"strength {strength:g} is beyond 1 and was taken for 1",) if strength > 1 else ()
+    share = np.float32(min(strength, 1.0))
+    scaled = np.array(weights, np.float32) * share
+    scaled[..., NEUTRAL] = 1 - share * (1 - np.asarray(weights, np.float32)[..., NEUTRAL])
+    return scaled, notes
 
 
 def emotion_from(given: str | Mapping[str, float] | Emotion) -> Emotion:
@@ -232,79 +256,3 @@ def _weight(name: str, given: str | float) -> float:
             "write for example happy=0.7,surprised=0.3"
         )
     return weight
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class EmotionTrack:
-    """An emotion that changes over time, linearly between keys and constant beyond them."""
-
-    times_s: NDArray[np.float64]
-    """(K,) seconds, increasing."""
-    weights: Vector
-    """(K, 8) float32 in [0, 1], the emotion vector at each time."""
-
-    def __post_init__(self) -> None:
-        times = np.asarray(self.times_s, np.float64)
-        weights = np.asarray(self.weights, np.float32)
-        if times.ndim != 1 or weights.shape != (len(times), len(EMOTIONS)) or len(times) == 0:
-            raise InputError(
-                f"expected K times and (K, {len(EMOTIONS)}) weights, got {times.shape} and "
-                f"{weights.shape}; give one vector per time"
-            )
-        if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-            raise InputError(f"expected increasing times, got {times.tolist()}; sort the keys")
-        if not np.isfinite(weights).all() or weights.min() < 0 or weights.max() > 1:
-            raise InputError("expected emotion weights in [0, 1], got others; clip or rescale them")
-        object.__setattr__(self, "times_s", times)
-        object.__setattr__(self, "weights", weights)
-
-    @classmethod
-    def constant(cls, emotion: Emotion) -> EmotionTrack:
-        """One emotion for all time, as in the paper."""
-        return cls(times_s=np.zeros(1), weights=emotion.weights[None])
-
-    @classmethod
-    def from_changes(
-        cls, changes: Sequence[tuple[float, Emotion]], transition_s: float = 0.5
-    ) -> EmotionTrack:
-        """One emotion after another.
-
-        Parameters
-        ----------
-        changes : sequence of (seconds, Emotion)
-            When each emotion begins to appear; increasing.
-        transition_s : float
-            Seconds from one emotion to the next; shorter where the next change comes sooner.
-
-        Returns
-        -------
-        EmotionTrack
-        """
-        if not changes or not transition_s > 0:
-            raise InputError(
-                f"expected changes and a positive transition, got {len(changes)} changes "
-                f"and {transition_s} s"
-            )
-        times, weights = [changes[0][0]], [changes[0][1].weights]
-        for i, (start, emotion) in enumerate(changes[1:], start=2):
-            until = changes[i][0] if i < len(changes) else float("inf")
-            if start > times[-1]:
-                times.append(start)
-                weights.append(weights[-1])
-            times.append(min(start + transition_s, until))
-            weights.append(emotion.weights)
-        return cls(times_s=np.array(times), weights=np.stack(weights))
-
-    def at(self, seconds: NDArray[np.floating]) -> Vector:
-        """Emotion vectors at the given times.
-
-        Parameters
-        ----------
-        seconds : (N,) floating
-
-        Returns
-        -------
-        (N, 8) float32, [0, 1]
-        """
-        columns = [np.interp(seconds, self.times_s, column) for column in self.weights.T]
-        return np.asarray(np.clip(np.stack(columns, axis=-1), 0, 1), np.float32)

@@ -20,13 +20,14 @@ from emohead.backends import Backend, choose_backend
 from emohead.bundle import Bundle
 from emohead.camera import place, project
 from emohead.clip import Clip
-from emohead.emotion import Emotion, emotion_from
-from emohead.emotion_reader import EmotionReader
+from emohead.emotion import Emotion
+from emohead.emotion_following import read_emotion
+from emohead.emotion_track import EmotionTrack, track_from
 from emohead.errors import InputError
 from emohead.images import read_image
 from emohead.life import BLINK_RATE, GAZE, apply_blink, apply_gaze, blinks, check_life, glances
 from emohead.lips import LipRunners, LipSync
-from emohead.motion import FPS, HeadMotion, Motion, still_motion
+from emohead.motion import FPS, HeadMotion, Motion, frame_times, still_motion
 from emohead.portrait import Portrait, make_portrait
 from emohead.render import encode_portrait
 from emohead.stages import (
@@ -42,6 +43,7 @@ from emohead.stages import (
     STAGES,
 )
 from emohead.stylise import Stylist
+from emohead.valence_arousal import VA
 
 if TYPE_CHECKING:
     from emohead.runner import Runner
@@ -143,7 +145,7 @@ class TalkingHead:
         face: Portrait,
         speech: Given,
         *,
-        emotion: str | Mapping[str, float] | Emotion | None = None,
+        emotion: str | Mapping[str, float] | Emotion | VA | EmotionTrack | None = None,
         strength: float = 1.0,
         seed: int = 0,
         fps: int = FPS,
@@ -160,10 +162,12 @@ class TalkingHead:
             From ``portrait``.
         speech : path, Audio, or (samples, rate)
             The voice.
-        emotion : str, mapping or Emotion, optional
-            Name, weights by name, or an ``Emotion``; read from the voice otherwise.
+        emotion : str, mapping, Emotion, VA or EmotionTrack, optional
+            Name, weights by name, an ``Emotion``, valence and arousal, or an emotion over time;
+            otherwise one emotion for the clip, read from the voice. ``read_emotion`` gives one
+            that follows the voice.
         strength : float, [0, 1]
-            How strongly the emotion shows; 0 is exactly neutral.
+            How strongly the emotion shows; 0 is exactly neutral, more than 1 is taken for 1.
         seed : int
             Seed of head motion, blinks and glances; equal seeds give equal clips.
         fps : int, 1 to 120
@@ -194,8 +198,10 @@ class TalkingHead:
         with _timed(timings, "speech_s"):
             voice = _voice(speech)
         with _timed(timings, "emotion_s"):
-            felt = emotion_from(emotion) if emotion is not None else self._read_emotion(voice)
-            felt = felt.scaled(strength)
+            if emotion is None:
+                felt = self.read_emotion(voice, per_clip=True).scaled(strength)
+            else:
+                felt = track_from(emotion).scaled(strength)
         with _timed(timings, "lips_s"):
             moved = self._lips(face, voice)
         with _timed(timings, "style_s"):
@@ -212,7 +218,8 @@ class TalkingHead:
         return Clip(
             landmarks=_resampled(placed, fps, count),
             points=_resampled(project(placed), fps, count),
-            emotion=felt,
+            emotion=felt.mean(voice.duration_s),
+            emotion_track=felt,
             fps=fps,
             speech=voice,
             portrait=face,
@@ -223,10 +230,29 @@ class TalkingHead:
             timings=timings,
         )
 
-    def _read_emotion(self, voice: Audio) -> Emotion:
-        reader = EmotionReader(self._runners[EMOTION_ENCODER.name])
-        reader.push(voice.samples)
-        return reader.close()
+    def read_emotion(self, speech: Given, *, per_clip: bool = False) -> EmotionTrack:
+        """Hear what a voice feels.
+
+        Parameters
+        ----------
+        speech : path, Audio, or (samples, rate)
+            The voice.
+        per_clip : bool
+            One emotion for the clip, as in the paper and as ``animate`` reads by itself, rather
+            than one that follows the voice.
+
+        Returns
+        -------
+        EmotionTrack
+            To edit, to keep, or for ``animate``, of this speech or another.
+
+        Raises
+        ------
+        InputError
+            If the voice cannot be read.
+        """
+        encoder = self._runners[EMOTION_ENCODER.name]
+        return read_emotion(_voice(speech), encoder, per_clip=per_clip)
 
     def _lips(self, face: Portrait, voice: Audio) -> NDArray[np.float32]:
         """Displacements (T, 68, 3) of the neutral face at 30 frames a second."""
@@ -238,9 +264,9 @@ class TalkingHead:
         lips = LipSync(face.canonical, runners)
         return np.concatenate((lips.push(voice.samples), lips.close()))
 
-    def _style(self, neutral: NDArray[np.float64], emotion: Emotion) -> NDArray[np.float64]:
+    def _style(self, neutral: NDArray[np.float64], felt: EmotionTrack) -> NDArray[np.float64]:
         stylist = Stylist(self._runners[EMOTION_LANDMARKS.name])
-        return stylist.stylise(neutral, emotion.weights)
+        return stylist.stylise(neutral, felt.at(frame_times(len(neutral))))
 
 
 def _voice(speech: Given) -> Audio:
@@ -259,14 +285,14 @@ def _notes_on_lips(moved: NDArray[np.float32], told: bool) -> tuple[str, ...]:
 def _enlivened(
     faces: NDArray[np.float64], seed: int, blink_rate: float, gaze: float
 ) -> NDArray[np.float64]:
-    """Let the eyes glance and blink; each frame is looked at in its middle."""
-    times_s = (np.arange(len(faces)) + 0.5) / FPS
+    """Let the eyes glance and blink."""
+    times_s = frame_times(len(faces))
     looking = apply_gaze(faces, glances(times_s, seed, gaze))
     return apply_blink(looking, blinks(times_s, seed, blink_rate))
 
 
-def _head_motion(voice: Audio, emotion: Emotion, seed: int) -> Motion:
-    head = HeadMotion(emotion.weights, seed)
+def _head_motion(voice: Audio, felt: EmotionTrack, seed: int) -> Motion:
+    head = HeadMotion(felt.at, seed)
     parts = head.push(voice.samples), head.close()
     return Motion(
         angles=np.concatenate([p.angles for p in parts]),

@@ -7,6 +7,7 @@ back (paper 3.3). Not here: onset strength (``onset.py``), blinks (``life.py``),
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +18,16 @@ from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
 from emohead.onset import FPS, OnsetStream
 
-__all__ = ["AMPLITUDES", "FPS", "HeadMotion", "Motion", "checked_seed", "still_motion"]
+__all__ = [
+    "AMPLITUDES",
+    "FPS",
+    "HeadMotion",
+    "Motion",
+    "amplitude_of",
+    "checked_seed",
+    "frame_times",
+    "still_motion",
+]
 
 AMPLITUDES: Final = {
     "neutral": 0.12,
@@ -54,6 +64,8 @@ _LEAN: Final = np.array([[0.0, 0.0, 0.12], [0.0, 0.0, 0.0], [0.0, -0.1, 0.0]])
 """Shift in canonical units per radian: the head leans sideways with roll, forwards with pitch."""
 
 Array = NDArray[np.float64]
+EmotionAt = Callable[[Array], NDArray[np.floating]]
+"""Emotion vectors (N, 8) at times (N,), s."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +91,9 @@ class HeadMotion:
 
     Parameters
     ----------
-    emotion : (8,) floating, [0, 1]
-        Emotion vector s; sets how far the head moves.
+    emotion : (8,) floating, [0, 1], or callable
+        Emotion vector s, which sets how far the head moves; or vectors (N, 8) at times (N,), s, as
+        ``EmotionTrack.at`` gives them, asked frame by frame in order.
     seed : int, not negative
         Equal seeds, emotions and voices give equal motion.
 
@@ -89,8 +102,10 @@ class HeadMotion:
     .. [1] Paper, section 3.3.
     """
 
-    def __init__(self, emotion: NDArray[np.floating], seed: int = 0) -> None:
-        self._amplitude = amplitude_of(emotion)
+    def __init__(self, emotion: NDArray[np.floating] | EmotionAt, seed: int = 0) -> None:
+        self._emotion: EmotionAt | None = emotion if callable(emotion) else None
+        self._amplitude = 1.0 if callable(emotion) else float(amplitude_of(emotion))
+        self._num_frames = 0
         self._seed = checked_seed(seed)
         self._onsets = OnsetStream()
         self._pushes = np.zeros((2 * _DELAY, 3))
@@ -120,21 +135,31 @@ class HeadMotion:
         return self._move(np.r_[strength, tail], np.r_[voiced, tail > 0])
 
     def _move(self, strength: Array, voiced: NDArray[np.bool_]) -> Motion:
-        frames = [self._frame(float(s), bool(v)) for s, v in zip(strength, voiced, strict=True)]
+        amplitudes = self._amplitudes(len(strength))
+        given = zip(strength.tolist(), voiced.tolist(), amplitudes.tolist(), strict=True)
+        frames = [self._frame(*frame) for frame in given]
         skipped = min(self._waiting, len(frames))
         self._waiting -= skipped
         angles = np.array(frames[skipped:]).reshape(-1, 3)
         bounded = LARGEST_ANGLE * np.tanh(angles / LARGEST_ANGLE)
         return Motion(angles=bounded, shift=bounded @ _LEAN.T)
 
-    def _frame(self, strength: float, voiced: bool) -> Array:
+    def _amplitudes(self, count: int) -> Array:
+        """How far the next frames move; a frame is swung by as many frames late as it looks on."""
+        first, self._num_frames = self._num_frames, self._num_frames + count
+        if self._emotion is None:
+            return np.full(count, self._amplitude)
+        times = frame_times(count, first - _DELAY)
+        return np.asarray(amplitude_of(self._emotion(np.maximum(times, 0.0))))
+
+    def _frame(self, strength: float, voiced: bool, amplitude: float) -> Array:
         """Push and swing for one frame; the result lags by the look-ahead of the push's shape."""
         self._follow_phrases(voiced)
         force = min(strength, CEILING_DB) if strength > THRESHOLD_DB else 0.0
         self._pushes = np.concatenate([self._pushes[1:], (force * self._direction)[None]])
         padded = self._pushes[-len(_PUSH_SHAPE) + 1 :]
         smooth = _PUSH_SHAPE[: len(padded)] @ padded
-        self._swing(self._amplitude * _GAIN * _AXES * smooth)
+        self._swing(amplitude * _GAIN * _AXES * smooth)
         return self._angles.copy()
 
     def _follow_phrases(self, voiced: bool) -> None:
@@ -160,34 +185,40 @@ class HeadMotion:
         self._speed = decay * (drift - _STIFFNESS * (away + drift / FPS))
 
 
-def amplitude_of(emotion: NDArray[np.floating]) -> float:
-    """Blend ``AMPLITUDES`` by an emotion vector.
+def amplitude_of(emotion: NDArray[np.floating]) -> Array:
+    """Blend ``AMPLITUDES`` by emotion vectors.
 
     Parameters
     ----------
-    emotion : (8,) floating, [0, 1]
+    emotion : (..., 8) floating, [0, 1]
 
     Returns
     -------
-    float, [0, 1]
+    (...) float64, [0, 1]
         Neutral takes what the others leave of one.
 
     Raises
     ------
     InputError
-        A vector of another shape, or values that are not finite or outside [0, 1].
+        Vectors of another length, or values that are not finite or outside [0, 1].
     """
     weights = np.asarray(emotion, np.float64)
-    inside = weights.shape == (len(EMOTIONS),) and bool(((weights >= 0) & (weights <= 1)).all())
-    if not inside:
+    fits = weights.shape[-1:] == (len(EMOTIONS),)
+    if not (fits and bool(((weights >= 0) & (weights <= 1)).all())):
         raise InputError(
             f"expected an emotion of {len(EMOTIONS)} weights in [0, 1], got {weights!r}; "
             "pass Emotion.weights"
         )
-    moving = weights[1:] / max(1.0, float(weights[1:].sum()))
+    moving = weights[..., 1:] / np.maximum(1.0, weights[..., 1:].sum(-1, keepdims=True))
     rest = AMPLITUDES[EMOTIONS[0]]
     extra = np.array([AMPLITUDES[name] - rest for name in EMOTIONS[1:]])
-    return rest + float(moving @ extra)
+    # Row by row, because the sums inside a product of matrices may depend on their height.
+    return np.asarray(rest + (moving * extra).sum(-1))
+
+
+def frame_times(count: int, first: int = 0) -> Array:
+    """Give the middles (count,), s, of frames at 30 a second, from frame `first` on."""
+    return (np.arange(first, first + count) + 0.5) / FPS
 
 
 def checked_seed(seed: int) -> int:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from emohead.emotion import (
     EMOTIONS,
     Emotion,
-    EmotionTrack,
     emotion_from,
     emotion_index,
     parse_emotion,
@@ -99,21 +98,6 @@ def test_too_much_strength_is_clipped_and_said() -> None:
 def test_impossible_strength_is_refused(strength: float) -> None:
     with pytest.raises(InputError, match="strength"):
         parse_emotion("sad", strength)
-
-
-def test_track_goes_linearly_from_one_emotion_to_the_next() -> None:
-    happy, sad = parse_emotion("happy"), parse_emotion("sad")
-    track = EmotionTrack.from_changes([(0.0, happy), (2.0, sad)], transition_s=1.0)
-    weights = track.at(np.array([-1.0, 1.9, 2.5, 3.0, 9.0]))
-    assert weights[:, SAD] == pytest.approx([0, 0, 0.5, 1, 1])
-    assert weights[:, HAPPY] == pytest.approx([1, 1, 0.5, 0, 0])
-    constant = EmotionTrack.constant(sad).at(np.array([0.0, 100.0]))
-    assert (constant == sad.weights).all()
-
-
-def test_track_refuses_unsorted_times() -> None:
-    with pytest.raises(InputError, match="increasing"):
-        EmotionTrack(times_s=np.array([1.0, 0.5]), weights=np.zeros((2, 8), np.float32))
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])

@@ -13,6 +13,7 @@ import emohead
 from emohead.cli.bench import bench
 from emohead.cli.demo import demo
 from emohead.cli.doctor import doctor
+from emohead.cli.emotion import emotion
 from emohead.cli.engines import engines
 from emohead.cli.inspect import inspect
 from emohead.cli.render import render
@@ -45,7 +46,7 @@ def _options(
     """One photo and one voice in, an emotional talking head out."""
 
 
-for _command in (render, demo, inspect, doctor, bench):
+for _command in (render, emotion, demo, inspect, doctor, bench):
     app.command()(_command)
 app.add_typer(engines)
 app.add_typer(study)

@@ -6,11 +6,12 @@ import os
 import secrets
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emohead.audio import Audio, read_audio
+from emohead.cli.directing import FITS, borrowed_emotion, check_fit
 from emohead.cli.reporting import print_json, say
 from emohead.errors import InputError
 from emohead.life import BLINK_RATE, GAZE, check_life
@@ -19,8 +20,10 @@ from emohead.video import check_output
 if TYPE_CHECKING:
     from emohead.clip import Clip
     from emohead.emotion import Emotion
+    from emohead.emotion_track import EmotionTrack
     from emohead.head import TalkingHead
     from emohead.portrait import Portrait
+    from emohead.valence_arousal import VA
 
 __all__ = ["RenderJob", "run_job"]
 
@@ -35,8 +38,12 @@ class RenderJob:
     """Audio or video file."""
     out: Path
     """Video to write."""
-    emotion: Emotion | None = None
+    emotion: Emotion | VA | EmotionTrack | None = None
     """What the face shall express; None to read the voice."""
+    emotion_from: Path | None = None
+    """Another speech whose emotion the face shall express."""
+    emotion_fit: str = FITS[0]
+    """How the other speech's emotion is fitted to this one's length."""
     strength: float = 1.0
     """Factor on the emotion; 0 is neutral."""
     seed: int = 0
@@ -80,12 +87,16 @@ def run_job(job: RenderJob, *, as_json: bool) -> None:
     """
     check_output(job.out)
     check_life(job.blink_rate, job.gaze)
+    check_fit(job.emotion_fit)
     if job.save_landmarks is not None:
         _check_landmark_output(job.save_landmarks)
     speech = read_audio(job.speech)  # before the networks load, for a bad file should fail at once
+    other = None if job.emotion_from is None else read_audio(job.emotion_from)
     began = time.perf_counter()
     head, face = _prepare(job)
     ready = time.perf_counter()
+    if other is not None:
+        job = replace(job, emotion=borrowed_emotion(head, other, speech, job.emotion_fit))
     clip = _animate(head, face, speech, job)
     for note in clip.notes:
         say(f"note: {note}")
@@ -148,6 +159,7 @@ def _summary(
     return {
         "emotion": clip.emotion.name,
         "emotion_source": clip.emotion.source,
+        "emotion_segments": _segments(clip),
         "emotion_weights": {name: round(weight, 4) for name, weight in weights},
         "backend": head.backend.name,
         "frames": num_frames,
@@ -158,6 +170,11 @@ def _summary(
         "timings": {"load_s": round(load_s, 3), "render_s": round(render_s, 3), **clip.timings},
         "notes": list(clip.notes),
     }
+
+
+def _segments(clip: Clip) -> list[dict[str, Any]]:
+    segments = clip.emotion_track.segments(clip.speech.duration_s)
+    return [{"start_s": start, "emotion": name} for start, name in segments]
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

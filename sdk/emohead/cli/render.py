@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from emohead.cli.directing import FITS, chosen_emotion
 from emohead.cli.job import RenderJob, run_job
 from emohead.cli.reporting import ends_cleanly
-from emohead.emotion import parse_emotion
 from emohead.errors import InputError
 from emohead.life import BLINK_RATE, GAZE
 
@@ -24,6 +24,18 @@ def render(
     emotion: Annotated[
         str | None, typer.Option(help="NAME or name=weight,…; read from the voice by default.")
     ] = None,
+    va: Annotated[
+        str | None, typer.Option(help="valence,arousal in [-1, 1], instead of --emotion.")
+    ] = None,
+    emotion_track: Annotated[
+        Path | None, typer.Option(help="Emotion over time, .json, instead of --emotion.")
+    ] = None,
+    emotion_from: Annotated[
+        Path | None, typer.Option(help="Another speech whose emotion shows, as it changes.")
+    ] = None,
+    emotion_fit: Annotated[
+        str, typer.Option(help="stretch the other speech's emotion to this one's length, or hold.")
+    ] = FITS[0],
     strength: Annotated[
         float, typer.Option(help="How much of the emotion shows: 0 (neutral) to 1.")
     ] = 1.0,
@@ -55,7 +67,9 @@ def render(
         face=face,
         speech=speech,
         out=out,
-        emotion=None if emotion is None else parse_emotion(emotion),
+        emotion=chosen_emotion(emotion, va, emotion_track, emotion_from),
+        emotion_from=emotion_from,
+        emotion_fit=emotion_fit,
         strength=strength,
         seed=seed,
         fps=fps,
