@@ -1,30 +1,40 @@
-"""The whole path, from sample portrait and voice to an mp4; speed, and memory of a process."""
+"""The whole path, from sample portrait and voice to an mp4, and how it scales."""
 
 from __future__ import annotations
 
-import json
-import resource
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from emohead.bench.clips import describe, measure_clip, scenario_on
+from emohead.bench.networks import agreement_of
+from emohead.bench.schema import Scenario
+from emohead.bench.suite import plan_of
+from emohead.bench.targets import Target
+from emohead.bundle import Bundle
 from emohead.head import TalkingHead
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 
+SCENARIOS = [s.model_copy(update={"rounds": 1}) for s in plan_of(quick=False).scenarios]
 
-def test_load(benchmark: Any) -> None:
-    head = benchmark.pedantic(TalkingHead.load, rounds=3)
+
+def test_load(benchmark: Any, target: Target) -> None:
+    head = benchmark.pedantic(
+        TalkingHead.load, args=(target.bundle,), kwargs={"backend": target.backend}, rounds=3
+    )
     assert head.portrait(SAMPLE_FACE) is not None
 
 
-def test_portrait(benchmark: Any) -> None:
-    head = TalkingHead.load()
+def test_portrait(benchmark: Any, target: Target) -> None:
+    head = TalkingHead.load(target.bundle, backend=target.backend)
     benchmark.pedantic(head.portrait, args=(SAMPLE_FACE,), rounds=5, warmup_rounds=1)
 
 
-def test_render(benchmark: Any, tmp_path: Path) -> None:
-    head = TalkingHead.load()
+def test_render(benchmark: Any, target: Target, golden: Bundle, tmp_path: Path) -> None:
+    refusal = agreement_of(target, golden)
+    assert not refusal, refusal
+    head = TalkingHead.load(target.bundle, backend=target.backend)
     face = head.portrait(SAMPLE_FACE)
 
     def render() -> int:
@@ -37,15 +47,11 @@ def test_render(benchmark: Any, tmp_path: Path) -> None:
     assert num_frames > 30
 
 
-def test_cold_process(benchmark: Any, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "emohead", "demo", "--json", "--out", str(tmp_path / "a.mp4")]
-
-    def run() -> dict[str, Any]:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return dict(json.loads(done.stdout))
-
-    summary = benchmark.pedantic(run, rounds=2)
-    peak_kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    benchmark.extra_info["fps"] = summary["fps"]
-    benchmark.extra_info["peak_rss_mib"] = peak_kib / 1024
-    assert summary["frames"] > 30
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: describe(s).replace(" ", "-"))
+def test_fresh_process(benchmark: Any, target: Target, scenario: Scenario) -> None:
+    """Time a process from its start to the finished video, and keep what it says of itself."""
+    found = benchmark.pedantic(
+        measure_clip, args=(scenario_on(scenario, target),), rounds=1, iterations=1
+    )
+    benchmark.extra_info.update(found.model_dump(mode="json", exclude={"scenario"}))
+    assert found.num_frames == round(found.duration_s * 30) * scenario.tracks

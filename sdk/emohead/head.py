@@ -80,7 +80,7 @@ class TalkingHead:
         cls,
         bundle: str | Path | Bundle | None = None,
         *,
-        backend: str = "auto",
+        backend: str | Backend = "auto",
         threads: int = 0,
     ) -> TalkingHead:
         """Load every network.
@@ -89,8 +89,9 @@ class TalkingHead:
         ----------
         bundle : path or Bundle, optional
             Folder or zip of trained networks; the embedded default bundle otherwise.
-        backend : {"auto", "cpu", "cuda", "ort-tensorrt", "tensorrt"}
-            Where to run; ``auto`` takes the fastest that works here.
+        backend : {"auto", "cpu", "cuda", "ort-tensorrt", "tensorrt"} or Backend
+            Where to run; ``auto`` takes the fastest that works here. A ``Backend`` from
+            ``choose_backend`` says the precision too.
         threads : int
             Threads of one network call; 0 chooses by the machine's cores.
 
@@ -105,7 +106,7 @@ class TalkingHead:
         BackendError
             If the backend does not work on this machine.
         """
-        chosen = choose_backend(backend)
+        chosen = choose_backend(backend) if isinstance(backend, str) else backend
         opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
         return cls({s: opened.runner(s, chosen, threads=threads) for s in STAGES}, chosen)
 

@@ -39,6 +39,7 @@ def report(tiny_bundle: Path) -> Report:
             "cores": 2,
             "memory_gib": None,
             "gpus": (),
+            "driver": None,
             "system": machine.system,
             "python": machine.python,
             "packages": {},

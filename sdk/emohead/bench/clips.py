@@ -27,10 +27,11 @@ from emohead.errors import EmoheadError
 
 if TYPE_CHECKING:
     from emohead.audio import Audio
+    from emohead.bench.targets import Target
     from emohead.head import TalkingHead
     from emohead.portrait import Portrait
 
-__all__ = ["describe", "measure_clip"]
+__all__ = ["describe", "measure_clip", "scenario_on"]
 
 _BEGAN = "EMOHEAD_BENCH_BEGAN"
 """Environment variable with the time at which the process was asked for, s since the epoch."""
@@ -72,7 +73,17 @@ def describe(scenario: Scenario) -> str:
     length = f"{scenario.seconds:g} s" if scenario.seconds else "the sample"
     size = f"photos {scenario.photo_px} px high" if scenario.photo_px else "the 256x256 crop"
     tracks = f", {scenario.tracks} tracks" if scenario.tracks > 1 else ""
-    return f"{length} as {size}{tracks} on {scenario.backend}"
+    return f"{length} as {size}{tracks} on {scenario.backend} {scenario.precision}"
+
+
+def scenario_on(planned: Scenario, target: Target) -> Scenario:
+    """Fill in where a planned scenario is rendered."""
+    where = {
+        "backend": target.backend.name,
+        "precision": target.backend.precision,
+        "bundle": target.bundle_path,
+    }
+    return planned.model_copy(update=where)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,11 +103,18 @@ class _Round:
 
 def _measured(scenario: Scenario, began: float) -> ClipResult:
     """Body of the fresh process."""
+    from emohead.backends import choose_backend
+    from emohead.bench.targets import Target
+    from emohead.bundle import Bundle
     from emohead.head import TalkingHead
 
     imported = time.time()
     gpu_before = gpu_memory_mib()
-    head = TalkingHead.load(scenario.bundle, backend=scenario.backend)
+    target = Target(
+        backend=choose_backend(scenario.backend, scenario.precision),
+        bundle=Bundle.open(scenario.bundle),
+    )
+    head = TalkingHead.load(target.bundle, backend=target.backend)
     loaded = time.time()
     face = head.portrait(_photo(scenario.photo_px))
     prepared = time.time()
@@ -107,7 +125,7 @@ def _measured(scenario: Scenario, began: float) -> ClipResult:
     gpu_after = gpu_memory_mib()
     return ClipResult(
         scenario=scenario,
-        precision=_precision(scenario.bundle),
+        precision=target.precision,
         num_frames=rounds[0].num_frames,
         duration_s=round(rounds[0].duration_s, 3),
         frame_size=(first.shape[0], first.shape[1]),
@@ -180,12 +198,6 @@ def _speech(seconds: float | None) -> Audio:
         return voice
     samples = np.resize(voice.samples, round(seconds * SAMPLE_RATE_HZ))
     return audio_from_array(samples, SAMPLE_RATE_HZ)
-
-
-def _precision(path: str | None) -> str:
-    from emohead.bundle import Bundle
-
-    return "+".join(sorted({e.precision for e in Bundle.open(path).manifest.stages.values()}))
 
 
 def _main() -> None:

@@ -38,6 +38,7 @@ def describe_machine() -> Machine:
         cores=found.cores,
         memory_gib=found.memory_gib,
         gpus=found.gpus,
+        driver=found.driver,
         system=found.system,
         python=found.python,
         packages=found.packages,

@@ -56,7 +56,9 @@ class Machine(_Record):
     """Cores that this process may use."""
     memory_gib: float | None
     gpus: tuple[str, ...]
-    """NVIDIA GPUs with memory and driver."""
+    """NVIDIA GPUs with compute capability and memory."""
+    driver: str | None
+    """Of the GPUs."""
     system: str
     python: str
     packages: dict[str, str]
@@ -81,7 +83,7 @@ class StageResult(_Record):
     stage: str
     backend: str
     precision: str
-    """Of the graph."""
+    """Of the arithmetic."""
     batch: int = Field(ge=1)
     error: float
     """Largest difference from fp32 on the CPU, over the output's own scale."""
@@ -113,6 +115,8 @@ class Scenario(_Record):
     kind: Literal["pipeline", "length", "resolution", "tracks"]
     """Which table it belongs to."""
     backend: str = "cpu"
+    precision: str = "fp32"
+    """In which the backend computes fp32 graphs."""
     bundle: str | None = None
     """Path of the networks; None for the embedded ones."""
     seconds: float | None = Field(default=None, gt=0)
@@ -130,7 +134,7 @@ class ClipResult(_Record):
 
     scenario: Scenario
     precision: str
-    """Of the graphs, joined by ``+`` where they differ."""
+    """Of the arithmetic, joined by ``+`` where networks differ."""
     num_frames: int
     """Of one round, all tracks together."""
     duration_s: float

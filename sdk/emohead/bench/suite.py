@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Final
 
 import emohead
-from emohead.bench.clips import describe, measure_clip
+from emohead.bench.clips import describe, measure_clip, scenario_on
 from emohead.bench.engines import build_engines
 from emohead.bench.machine import describe_machine, measure_ceilings
 from emohead.bench.networks import agreement_of, measure_stage
@@ -208,8 +208,7 @@ def _clips(
     results = []
     for planned in plan.scenarios:
         for target in (t for t in targets if t.name not in refusals):
-            given = {"backend": target.backend.name, "bundle": target.bundle_path}
-            scenario = planned.model_copy(update=given)
+            scenario = scenario_on(planned, target)
             steps.begin(describe(scenario))
             try:
                 results.append(measure_clip(scenario))

@@ -5,6 +5,7 @@ Not here: drawing them (``cli/bench.py``, ``page.py``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ class Table:
 def hardware_of(report: Report) -> str:
     """GPU, or processor and number of cores, in a phrase."""
     machine = report.machine
-    gpu = [name.split(",")[0] for name in machine.gpus]
+    gpu = [re.split(r" \(|,", name)[0] for name in machine.gpus]
     return gpu[0] if gpu else f"{machine.cpu}, {machine.cores} cores"
 
 
@@ -42,7 +43,7 @@ def machine_lines(report: Report) -> list[str]:
     memory = f", {machine.memory_gib:g} GiB" if machine.memory_gib else ""
     lines = [
         f"{machine.cpu}, {machine.cores} cores{memory}; {machine.system}",
-        *machine.gpus,
+        *(f"{gpu}, driver {machine.driver or 'not told'}" for gpu in machine.gpus),
         f"Python {machine.python}, " + ", ".join(f"{k} {v}" for k, v in machine.packages.items()),
         f"emohead {report.emohead}, networks "
         + ", ".join(f"{name} ({digest})" for digest, name in report.bundles.items()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +34,8 @@ class Target:
 
     @property
     def precision(self) -> str:
-        """Of the graphs; several are joined by ``+``."""
-        return "+".join(sorted({e.precision for e in self.bundle.manifest.stages.values()}))
+        """Of the arithmetic; several are joined by ``+``."""
+        return "+".join(sorted({self.precision_of(s) for s in self.bundle.manifest.stages}))
 
     @property
     def bundle_path(self) -> str | None:
@@ -42,8 +43,9 @@ class Target:
         return None if self.bundle.path == DEFAULT_BUNDLE else str(self.bundle.path)
 
     def precision_of(self, stage: str) -> str:
-        """Precision of one stage's graph."""
-        return self.bundle.manifest.stages[stage].precision
+        """Precision of one stage: the graph's, unless the backend computes fp32 graphs in less."""
+        stored = self.bundle.manifest.stages[stage].precision
+        return self.backend.precision if stored == "fp32" else stored
 
     def open(self, stage: str) -> Runner:
         """Open one stage."""
@@ -51,7 +53,7 @@ class Target:
 
 
 def find_backends(names: Sequence[str] = ()) -> tuple[list[Backend], dict[str, str]]:
-    """Find backends that work on this machine.
+    """Find backends that work on this machine, each in every precision that it offers.
 
     Parameters
     ----------
@@ -68,17 +70,22 @@ def find_backends(names: Sequence[str] = ()) -> tuple[list[Backend], dict[str, s
     BackendError
         When one that was asked for by name does not work here.
     """
-    if names:
-        return [choose_backend(name) for name in dict.fromkeys(names)], {}
-    found, absent = [], {}
-    for name in BACKENDS:
-        if name == "auto":
+    found: list[Backend] = []
+    absent: dict[str, str] = {}
+    for name in dict.fromkeys(names) or BACKENDS:
+        if name == "auto" and not names:
             continue
         try:
-            found.append(choose_backend(name))
+            found.append(choose_backend(name, "fp32"))
         except BackendError as err:
+            if names:
+                raise
             absent[name] = str(err)
-    return found, absent
+            continue
+        # Not every backend computes in another precision than the graph's; that is no finding.
+        with suppress(BackendError):
+            found.append(choose_backend(name, "fp16"))
+    return list({(b.name, b.precision): b for b in found}.values()), absent
 
 
 def find_targets(backends: Sequence[Backend], bundles: Sequence[Bundle]) -> list[Target]:
@@ -100,6 +107,6 @@ def fingerprint(bundle: Bundle) -> str:
     return hashlib.sha256(hashes.encode()).hexdigest()[:16]
 
 
-def open_bundles(paths: Sequence[Path]) -> list[Bundle]:
+def open_bundles(paths: Sequence[str | Path]) -> list[Bundle]:
     """Open the bundles given, or the embedded one."""
     return [Bundle.open(path) for path in paths] or [Bundle.open()]

@@ -82,6 +82,7 @@ def report() -> Report:
             cores=2,
             memory_gib=8.0,
             gpus=(),
+            driver=None,
             system="Linux",
             python="3.11",
             packages={"numpy": "2.0"},

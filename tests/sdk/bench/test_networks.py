@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emohead.backends import Backend
 from emohead.bench.networks import agreement_of, judged, measure_stage, sample_batch
 from emohead.bench.targets import Target, find_backends, find_targets, fingerprint, golden_of
 from emohead.bench.timing import Budget
@@ -83,17 +84,27 @@ def test_a_backend_that_fails_is_a_finding(tiny: Bundle, on_cpu: Target, monkeyp
 
 
 def test_backends_asked_for_by_name_must_work_and_others_are_told(monkeypatch):
-    def choose(name: str) -> str:
-        if name != "cpu":
+    works = {("cpu", "fp32"), ("tensorrt", "fp32"), ("tensorrt", "fp16")}
+
+    def choose(name: str, precision: str) -> Backend:
+        if (name, precision) not in works:
             raise BackendError(f"{name} does not work: see doctor")
-        return name
+        return Backend(name=name, provider="", reason="", version="", precision=precision)
 
     monkeypatch.setattr("emohead.bench.targets.choose_backend", choose)
     found, absent = find_backends()
-    assert found == ["cpu"]
+    assert {(b.name, b.precision) for b in found} == works
     assert absent["cuda"] == "cuda does not work: see doctor"
+    assert absent.keys().isdisjoint({"cpu", "tensorrt", "auto"})
+    assert [b.name for b in find_backends(["cpu"])[0]] == ["cpu"]
     with pytest.raises(BackendError, match="cuda does not work"):
         find_backends(["cpu", "cuda"])
+
+
+def test_a_backend_that_halves_fp32_graphs_is_judged_by_half_precision(tiny: Bundle):
+    half = Backend(name="x", provider="", reason="", version="", precision="fp16")
+    target = Target(backend=half, bundle=tiny)
+    assert {target.precision_of(s) for s in STAGES} == {target.precision} == {"fp16"}
 
 
 def test_targets_are_all_pairs_and_the_golden_networks_are_fp32(

@@ -78,7 +78,7 @@ def test_a_busy_machine_is_told(report: Report):
     busy = report.model_copy(update={"machine": loaded})
     assert is_busy(busy)
     assert any("others were working" in line for line in machine_lines(busy))
-    with_gpu = report.machine.model_copy(update={"gpus": ("GPU X, 8192 MiB, 580",)})
+    with_gpu = report.machine.model_copy(update={"gpus": ("GPU X (sm_90), 8192 MiB",)})
     assert hardware_of(report.model_copy(update={"machine": with_gpu})) == "GPU X"
 
 
