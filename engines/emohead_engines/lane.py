@@ -20,7 +20,7 @@ from emohead.errors import BackendError
 from emohead_engines.device import Bytes, Device
 from emohead_engines.engine import Engine
 
-__all__ = ["Lane", "lengths_of"]
+__all__ = ["Lane"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,8 @@ class Lane:
         Shared with other lanes.
     captures : bool
         Whether repeated work is captured into CUDA graphs, where the device can.
+    fixed : mapping of str to int, optional
+        Axes that always have this length; the buffers of the others take their largest.
 
     Raises
     ------
@@ -59,13 +61,16 @@ class Lane:
         When the GPU's memory does not suffice.
     """
 
-    def __init__(self, engine: Engine, *, captures: bool = True) -> None:
+    def __init__(
+        self, engine: Engine, *, captures: bool = True, fixed: Mapping[str, int] | None = None
+    ) -> None:
         self._engine = engine
         self.spec: StageSpec = engine.spec
         self._device: Device = engine.device
         self._may_capture = captures and engine.device.can_capture
         self._parity = 0
-        self._lengths: dict[str, int] = {}
+        self._fixed = dict(fixed or {})
+        self._lengths = dict(self._fixed)
         self._bound: Work | None = None
         self._seen: set[Work] = set()
         self._graphs: dict[Work, Any] = {}
@@ -97,7 +102,8 @@ class Lane:
         BackendError
             When TensorRT or CUDA fails.
         """
-        self._lengths |= lengths_of(self.spec, feed)
+        self._need_open()
+        self._lengths |= _lengths_of(self.spec, feed)
         lengths = tuple(sorted(self._lengths.items()))
         work = Work(lengths, self._parity, tuple(feed), tuple(wanted))
         for name, array in feed.items():
@@ -106,9 +112,32 @@ class Lane:
             self._execute(work)
         return {name: self._view(self.spec.output(name)).copy() for name in wanted}
 
+    def fetch(self, names: Collection[str]) -> dict[str, Array]:
+        """Download inputs, for example the states that the next run would read.
+
+        Parameters
+        ----------
+        names : collection of str
+            Names of inputs.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            What the GPU holds.
+        """
+        self._need_open()
+        views = {name: self._view(self.spec.input(name)) for name in names}
+        with self._device.active():
+            for name, view in views.items():
+                host = self._host[name][: view.nbytes]
+                self._device.download(host, self._address(name), self._stream)
+            self._device.synchronize(self._stream)
+        return {name: view.copy() for name, view in views.items()}
+
     def hold(self, feed: Mapping[str, Array]) -> None:
         """Upload inputs that later runs are not fed with."""
-        self._lengths |= lengths_of(self.spec, feed)
+        self._need_open()
+        self._lengths |= _lengths_of(self.spec, feed)
         with self._device.active():
             for name, array in feed.items():
                 view = self._view(self.spec.input(name))
@@ -120,15 +149,6 @@ class Lane:
     def swap(self) -> None:
         """Let the next run read the states that the last one wrote."""
         self._parity ^= 1
-
-    def clear_states(self) -> None:
-        """Start every state from zero."""
-        with self._device.active():
-            for state in self.spec.state:
-                size = _max_bytes(self.spec.input(state.input))
-                for address in self._pairs[state.input]:
-                    self._device.clear(address, size, self._stream)
-            self._device.synchronize(self._stream)
 
     def close(self) -> None:
         """Free everything; the lane cannot be used afterwards."""
@@ -149,17 +169,21 @@ class Lane:
     def _allocate(self) -> None:
         """Two buffers per state, swapped and never aliased; one for every other tensor."""
         for state in self.spec.state:
-            size = _max_bytes(self.spec.input(state.input))
+            size = self._max_bytes(self.spec.input(state.input))
             pair = (self._device.allocate(size), self._device.allocate(size))
             self._pairs[state.input] = pair
             self._pairs[state.output] = pair[::-1]
             for address in pair:
                 self._device.clear(address, size, self._stream)
         for tensor in (*self.spec.inputs, *self.spec.outputs):
-            self._host[tensor.name] = self._device.allocate_host(_max_bytes(tensor))
+            self._host[tensor.name] = self._device.allocate_host(self._max_bytes(tensor))
             if tensor.name not in self._pairs:
-                self._addresses[tensor.name] = self._device.allocate(_max_bytes(tensor))
+                self._addresses[tensor.name] = self._device.allocate(self._max_bytes(tensor))
         self._device.synchronize(self._stream)
+
+    def _max_bytes(self, tensor: TensorSpec) -> int:
+        shape = shape_of(tensor, "max", **self._fixed)
+        return int(np.prod(shape)) * np.dtype(tensor.dtype).itemsize
 
     def _address(self, name: str) -> int:
         pair = self._pairs.get(name)
@@ -228,6 +252,10 @@ class Lane:
         self._graphs[work] = graph
         return graph
 
+    def _need_open(self) -> None:
+        if self._context is None:
+            raise BackendError(f"{self.spec.name}: the runner is closed; open another one")
+
     def _failure(self, what: str) -> BackendError:
         return BackendError(
             f"{self.spec.name}: expected {self._engine.flavour} to accept {what}, it did not; "
@@ -236,15 +264,11 @@ class Lane:
         )
 
 
-def lengths_of(spec: StageSpec, feed: Mapping[str, Array]) -> dict[str, int]:
-    """Length of every dynamic axis of a feed, by the axis's name."""
+def _lengths_of(spec: StageSpec, feed: Mapping[str, Array]) -> dict[str, int]:
+    """Read the length of every dynamic axis of a feed, by the axis's name."""
     return {
         dim.name: length
         for name, array in feed.items()
         for dim, length in zip(spec.input(name).dims, array.shape, strict=True)
         if dim.is_dynamic
     }
-
-
-def _max_bytes(tensor: TensorSpec) -> int:
-    return int(np.prod(shape_of(tensor, "max"))) * np.dtype(tensor.dtype).itemsize

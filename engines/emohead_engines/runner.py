@@ -1,7 +1,7 @@
-"""The TensorRT runner: one engine, a lane per concurrent call, and tracks that keep their state.
+"""The TensorRT runner: one engine, a lane per concurrent call, streams that stay on the GPU.
 
-``TensorRtRunner`` is a ``Runner`` like any other. A ``Track`` is one recurrent stream whose states
-and constant inputs never leave the GPU.
+``TensorRtRunner`` is a ``Runner`` like any other; held inputs and states of its ``steps`` never
+leave the GPU between calls.
 Who calls: ``emohead.backends``, inside a function. Not here: buffers (``lane.py``).
 """
 
@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from emohead.contract import StageSpec
-from emohead.errors import BackendError, ContractError
+from emohead.contract import zero_state
+from emohead.errors import BackendError
 from emohead.runner import Runner, check_feed
+from emohead.stages import BATCH
+from emohead.steps import State, Steps, batched, unbatched
 from emohead_engines.device import Device, open_device
 from emohead_engines.engine import Engine
-from emohead_engines.lane import Lane, lengths_of
+from emohead_engines.lane import Lane
 from emohead_engines.store import EngineStore
 from emohead_engines.workshop import Graph, Target, ensure_engine, find_target
 
-__all__ = ["TensorRtRunner", "Track", "open_runner"]
+__all__ = ["TensorRtRunner", "TensorRtSteps", "open_runner"]
 
 Array = NDArray[Any]
 MAX_LANES: Final = 4
@@ -54,135 +54,128 @@ class TensorRtRunner(Runner):
         self._permits = threading.Semaphore(max_lanes)
         self._lock = threading.Lock()
         self._lanes: list[Lane] = []
-        self._idle: list[Lane] = []
+        self._idle: dict[int | None, list[Lane]] = {}
         self._is_closed = False
         self._finish = weakref.finalize(self, _close_all, self._lanes)
         self._finish.atexit = False  # the driver may be gone by then
 
-    def track(self, constants: Mapping[str, Array] | None = None) -> Track:
-        """Open a recurrent stream.
+    def steps(
+        self, held: Sequence[Mapping[str, Array]], states: Sequence[State] | None = None
+    ) -> Steps:
+        """Open streams whose held inputs and states stay on the GPU.
 
         Parameters
         ----------
-        constants : mapping of str to numpy.ndarray, optional
-            Inputs that never change; uploaded once.
+        held : sequence of mapping of str to numpy.ndarray
+            Per stream, the inputs that never change, batch length 1; uploaded once.
+        states : sequence of State, optional
+            Per stream, where it starts from; zero otherwise.
 
         Returns
         -------
-        Track
-            With every state at zero, and a lane of its own.
+        Steps
+            With a lane of its own.
 
         Raises
         ------
         ContractError
-            When the constants do not fit the spec.
+            When what is held does not fit the spec.
         """
-        if self._is_closed:
-            raise self._closed()
-        return Track(self._engine, constants or {}, captures=self._captures)
+        return TensorRtSteps(self, held, states)
 
     def close(self) -> None:
-        """Free every lane; the runner cannot be used afterwards."""
+        """Free every lane; neither the runner nor its steps can be used afterwards."""
         self._is_closed = True
         self._finish()
 
     def _run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
-        with self._lane() as lane:
-            return lane.run(feed, self.spec.output_names)
-
-    @contextmanager
-    def _lane(self) -> Iterator[Lane]:
-        """Borrow an idle lane, or make one."""
         with self._permits:
-            with self._lock:
-                if self._is_closed:
-                    raise self._closed()
-                lane = self._idle.pop() if self._idle else None
-            if lane is None:
-                lane = Lane(self._engine, captures=self._captures)
-                self._lanes.append(lane)
+            lane = self.lend(None)
             try:
-                yield lane
+                return lane.run(feed, self.spec.output_names)
             finally:
-                self._idle.append(lane)
+                self.take_back(None, lane)
 
-    def _closed(self) -> BackendError:
-        return BackendError(f"{self.spec.name}: the runner is closed; open another one")
-
-
-class Track:
-    """One recurrent stream; make one with ``TensorRtRunner.track``. Not for two threads at once.
-
-    Parameters
-    ----------
-    engine : Engine
-        Shared with other tracks.
-    constants : mapping of str to numpy.ndarray
-        Inputs that never change.
-    captures : bool
-        Whether repeated work is captured into CUDA graphs.
-    """
-
-    def __init__(
-        self, engine: Engine, constants: Mapping[str, Array], *, captures: bool = True
-    ) -> None:
-        spec = engine.spec
-        states_in = {s.input for s in spec.state}
-        states_out = {s.output for s in spec.state}
-        check_feed(_narrowed(spec, set(constants) - states_in), constants)
-        self._spec = _narrowed(spec, set(spec.input_names) - states_in - set(constants))
-        self._wanted = tuple(n for n in spec.output_names if n not in states_out)
-        self._lengths = lengths_of(spec, constants)
-        self._lane = Lane(engine, captures=captures)
-        self._lane.hold(constants)
-        self._finish = weakref.finalize(self, Lane.close, self._lane)
-        self._finish.atexit = False
-
-    def step(self, **feed: Array) -> dict[str, Array]:
-        """Run the next step.
+    def lend(self, batch: int | None) -> Lane:
+        """Lend an idle lane, or make one.
 
         Parameters
         ----------
-        **feed : numpy.ndarray
-            Every input that is neither constant nor a state.
+        batch : int or None
+            The only batch that it will run; None for any up to the largest.
 
         Returns
         -------
-        dict of str to numpy.ndarray
-            Every output that is no state.
+        Lane
+            To be given back with ``take_back``.
 
         Raises
         ------
-        ContractError
-            When the feed does not fit the spec, or an axis changes its length.
+        BackendError
+            When the runner is closed, or the GPU's memory does not suffice.
         """
-        if not self._finish.alive:
-            raise BackendError(f"{self._spec.name}: the track is closed; open another one")
-        check_feed(self._spec, feed)
-        lengths = lengths_of(self._spec, feed)
-        for axis, length in lengths.items():
-            if self._is_kept(axis) and self._lengths.setdefault(axis, length) != length:
-                raise ContractError(
-                    f"{self._spec.name}: expected {axis} {self._lengths[axis]} as before, got "
-                    f"{length}; open another track for it"
-                )
-        results = self._lane.run(feed, self._wanted)
-        self._lane.swap()
-        return results
+        with self._lock:
+            if self._is_closed:
+                raise BackendError(f"{self.spec.name}: the runner is closed; open another one")
+            idle = self._idle.setdefault(batch, [])
+            if idle:
+                return idle.pop()
+        fixed = {} if batch is None else {BATCH.name: batch}
+        lane = Lane(self._engine, captures=self._captures, fixed=fixed)
+        self._lanes.append(lane)
+        return lane
 
-    def reset(self) -> None:
-        """Set every state back to zero."""
-        self._lane.clear_states()
+    def take_back(self, batch: int | None, lane: Lane) -> None:
+        """Take a lane back, with its captured graphs, for the next who needs one like it."""
+        self._idle[batch].append(lane)
+
+
+class TensorRtSteps(Steps):
+    """Streams on the GPU: two buffers per state, one read, the other written, then swapped.
+
+    Parameters
+    ----------
+    runner : TensorRtRunner
+        Lends the lane; takes it back at `close`.
+    held, states
+        As for ``Steps``.
+    """
+
+    def __init__(
+        self,
+        runner: TensorRtRunner,
+        held: Sequence[Mapping[str, Array]],
+        states: Sequence[State] | None = None,
+    ) -> None:
+        spec = runner.spec
+        super().__init__(spec, held, states)
+        constants = batched(spec, held)
+        check_feed(spec, constants, tuple(constants))
+        begin = zero_state(spec, self.batch) if states is None else batched(spec, states)
+        self._lane = runner.lend(self.batch)
+        self._finish = weakref.finalize(self, runner.take_back, self.batch, self._lane)
+        self._finish.atexit = False
+        self._lane.hold({**constants, **begin})
+
+    def states(self) -> list[dict[str, Array]]:
+        """Copy the state of every stream to the host."""
+        names = [s.input for s in self.spec.state]
+        return unbatched(self.spec, self._opened().fetch(names), self.batch)
 
     def close(self) -> None:
-        """Free the lane."""
+        """Give the lane back; the steps cannot be used afterwards."""
         self._finish()
 
-    def _is_kept(self, axis: str) -> bool:
-        """Whether something on the GPU has this axis: a constant or a state."""
-        spec = self._lane.spec
-        states = (spec.input(s.input) for s in spec.state)
-        return axis in self._lengths or any(d.name == axis for t in states for d in t.dims)
+    def _step(self, feed: Mapping[str, Array]) -> dict[str, Array]:
+        lane = self._opened()
+        results = lane.run(feed, self.given)
+        lane.swap()
+        return results
+
+    def _opened(self) -> Lane:
+        if not self._finish.alive:
+            raise BackendError(f"{self.spec.name}: the steps are closed; open others")
+        return self._lane
 
 
 def open_runner(
@@ -222,11 +215,6 @@ def open_runner(
     shelf = store or EngineStore()
     entry = ensure_engine(shelf, where, graph, precision)
     return TensorRtRunner(Engine(where.flavour, graph.spec, shelf.read(entry), gpu))
-
-
-def _narrowed(spec: StageSpec, names: set[str]) -> StageSpec:
-    """Make the spec of a part of the inputs."""
-    return replace(spec, inputs=tuple(t for t in spec.inputs if t.name in names), state=())
 
 
 def _close_all(lanes: list[Lane]) -> None:

@@ -86,7 +86,9 @@ def choose_backend(
     )
 
 
-def open_runner(backend: Backend, spec: StageSpec, model: bytes, *, threads: int = 0) -> Runner:
+def open_runner(
+    backend: Backend, spec: StageSpec, model: bytes, *, precision: str = "fp32", threads: int = 0
+) -> Runner:
     """Open a graph on a backend.
 
     Parameters
@@ -97,6 +99,8 @@ def open_runner(backend: Backend, spec: StageSpec, model: bytes, *, threads: int
         The contract that the graph must keep.
     model : bytes
         The ONNX file's content.
+    precision : {"fp32", "fp16", "int8"}
+        Of the file; engines of another precision are derived from fp32 only.
     threads : int
         Threads inside an operator on the CPU; 0 chooses by the machine's cores.
 
@@ -114,7 +118,7 @@ def open_runner(backend: Backend, spec: StageSpec, model: bytes, *, threads: int
         When the graph's inputs or outputs are not the spec's.
     """
     if backend.name == "tensorrt":
-        return _open_engine(backend, spec, model)
+        return _open_engine(backend, spec, model, precision)
     if backend.name == "cpu":
         from emohead.runner import OrtRunner
 
@@ -124,14 +128,17 @@ def open_runner(backend: Backend, spec: StageSpec, model: bytes, *, threads: int
     return OrtGpuRunner(spec, model, provider=backend.provider, precision=backend.precision)
 
 
-def _open_engine(backend: Backend, spec: StageSpec, model: bytes) -> Runner:
+def _open_engine(backend: Backend, spec: StageSpec, model: bytes, precision: str) -> Runner:
     """Open a TensorRT engine; imported here and by name, for the runtime needs no TensorRT."""
     try:
         engines: Any = import_module("emohead_engines.runner")
         workshop: Any = import_module("emohead_engines.workshop")
     except ImportError as err:
         raise BackendError(
-            f"expected the package emohead_engines, got: {err}; install emohead anew"
+            f"expected the extra `tensorrt`, but {err.name or 'a package'} cannot be imported; "
+            "run `pip install 'emohead[tensorrt]'`"
         ) from err
-    runner: Runner = engines.open_runner(workshop.Graph(spec=spec, model=model), backend.precision)
+    wanted = backend.precision if precision == "fp32" else precision
+    graph = workshop.Graph(spec=spec, model=model, precision=precision)
+    runner: Runner = engines.open_runner(graph, wanted)
     return runner

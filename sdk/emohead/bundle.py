@@ -154,9 +154,9 @@ class Bundle:
         """
         chosen = choose_backend(backend) if isinstance(backend, str) else backend
         model = self.model(stage)
-        spec = STAGES[stage]
+        spec, held = STAGES[stage], self.manifest.stages[stage].precision
         try:
-            runner = open_runner(chosen, spec, model, threads=threads)
+            runner = open_runner(chosen, spec, model, precision=held, threads=threads)
         except ContractError as err:
             raise BundleError(f"{self.path}: {err}") from err
         if isinstance(runner, OrtRunner):  # engines are built from graphs that were checked then

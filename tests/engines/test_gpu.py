@@ -1,4 +1,4 @@
-"""On a real GPU: engines agree with ONNX Runtime, and tracks agree with the runner."""
+"""On a real GPU: engines agree with ONNX Runtime, and steps agree with the runner."""
 
 from __future__ import annotations
 
@@ -39,18 +39,17 @@ def test_engines_agree_with_onnxruntime(
     runner.close()
 
 
-def test_tracks_agree_with_the_runner(shelf: EngineStore) -> None:
+def test_steps_agree_with_the_runner(shelf: EngineStore) -> None:
     (graph,) = graphs_of(None, [RENDERER.name])
     runner = open_runner(graph, store=shelf)
     feed = sample_inputs(RENDERER)
     states = {s.input: np.zeros_like(feed[s.input]) for s in RENDERER.state}
-    moving = {n: a for n, a in feed.items() if n not in states}
-    track = runner.track(dict(list(moving.items())[1:]))
+    moving, *held = (n for n in RENDERER.input_names if n not in states)
+    steps = runner.steps([{n: feed[n] for n in held}])
     for _ in range(5):
-        wanted = runner(**moving, **states)
+        wanted = runner(**{**feed, **states})
         states = {s.input: wanted.pop(s.output) for s in RENDERER.state}
-        got = track.step(**dict(list(moving.items())[:1]))
-        for name, array in wanted.items():
-            np.testing.assert_allclose(got[name], array, atol=1e-4)
-    track.close()
+        for name, array in steps.step(**{moving: feed[moving]}).items():
+            np.testing.assert_allclose(array, wanted[name], atol=1e-4)
+    steps.close()
     runner.close()

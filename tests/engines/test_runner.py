@@ -133,8 +133,6 @@ def test_the_feed_is_checked_as_for_every_runner(
     runner.close()
     with pytest.raises(BackendError, match="the runner is closed"):
         runner.run(feed)
-    with pytest.raises(BackendError, match="the runner is closed"):
-        runner.track()
 
 
 def test_repeated_work_is_captured_once_per_shape(
@@ -187,97 +185,108 @@ def test_pycuda_alone_runs_without_graphs(
 
 
 def split(spec: StageSpec, feed: dict[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Moving input and constants of the renderer: all but the first input and the states."""
+    """Moving input and held inputs of the renderer: all but the first input and the states."""
     states = {s.input for s in spec.state}
     names = [n for n in spec.input_names if n not in states]
     return {names[0]: feed[names[0]]}, {n: feed[n] for n in names[1:]}
 
 
-def test_tracks_keep_state_and_constants_on_the_gpu(
+def test_steps_keep_states_and_held_inputs_on_the_gpu(
     device: Device, opened: Callable[..., TensorRtRunner], tiny_bundle: Path, gpu: FakeGpu
 ) -> None:
     runner, truth = opened(RENDERER, device), reference(tiny_bundle, RENDERER)
-    first = sample_inputs(RENDERER)
-    _, constants = split(RENDERER, first)
-    states = {s.input: np.zeros_like(first[s.input]) for s in RENDERER.state}
-    track = runner.track(constants)
+    held = split(RENDERER, sample_inputs(RENDERER))[1]
+    on_gpu, on_host = runner.steps([held]), truth.steps([held])
     for seed in range(6):
         moving, _ = split(RENDERER, sample_inputs(RENDERER, seed=seed))
         gpu.uploaded = 0
-        got = track.step(**moving)
+        got = on_gpu.step(**moving)
         assert gpu.uploaded == sum(a.nbytes for a in moving.values())
-        wanted = truth(**moving, **constants, **states)
-        states = {s.input: wanted.pop(s.output) for s in RENDERER.state}
-        same(got, wanted)
+        same(got, on_host.step(**moving))
     assert len(gpu.graphs) == 2  # one per direction of the swap
-    track.reset()
-    moving, _ = split(RENDERER, first)
-    zeros = {name: np.zeros_like(a) for name, a in states.items()}
-    wanted = truth(**moving, **constants, **zeros)
-    same(track.step(**moving), {n: a for n, a in wanted.items() if n in RENDERER.output_names[:1]})
-    track.close()
+    same(on_gpu.states()[0], on_host.states()[0])
+    on_gpu.close()
+    with pytest.raises(BackendError, match="the steps are closed"):
+        on_gpu.step(**moving)
+    with pytest.raises(BackendError, match="the steps are closed"):
+        on_gpu.states()
     runner.close()
 
 
-def test_tracks_do_not_disturb_each_other_or_the_runner(
+def test_streams_move_between_batches(
+    bindings: CudaDevice, opened: Callable[..., TensorRtRunner], tiny_bundle: Path
+) -> None:
+    runner, truth = opened(RENDERER, bindings), reference(tiny_bundle, RENDERER)
+    feeds = [split(RENDERER, sample_inputs(RENDERER, seed=seed)) for seed in range(3)]
+    alone = []
+    for moving, held in feeds:
+        steps = truth.steps([held])
+        alone.append([steps.step(**moving) for _ in range(4)])
+    states: dict[int, Any] | None = None
+    for at, batches in enumerate(([[0], [1], [2]], [[0, 1, 2]], [[2, 0], [1]], [[0, 1, 2]])):
+        after: dict[int, Any] = {}
+        for batch in batches:
+            given = None if states is None else [states[i] for i in batch]
+            steps = runner.steps([feeds[i][1] for i in batch], given)
+            joined = {n: np.concatenate([feeds[i][0][n] for i in batch]) for n in feeds[0][0]}
+            got = steps.step(**joined)
+            for row, i in enumerate(batch):
+                same({n: a[row : row + 1] for n, a in got.items()}, alone[i][at])
+            after |= dict(zip(batch, steps.states(), strict=True))
+            steps.close()
+        states = after
+    assert len(runner._lanes) == 3  # batches of 1, 2 and 3, lent again and again
+    runner.close()
+
+
+def test_steps_do_not_disturb_each_other_or_the_runner(
     bindings: CudaDevice, opened: Callable[..., TensorRtRunner], gpu: FakeGpu
 ) -> None:
     runner = opened(RENDERER, bindings)
     feeds = [sample_inputs(RENDERER, seed=seed) for seed in range(2)]
     alone = []
     for feed in feeds:
-        moving, constants = split(RENDERER, feed)
-        track = runner.track(constants)
-        alone.append([track.step(**moving) for _ in range(3)])
-        track.close()
-    tracks = [runner.track(split(RENDERER, feed)[1]) for feed in feeds]
+        moving, held = split(RENDERER, feed)
+        steps = runner.steps([held])
+        alone.append([steps.step(**moving) for _ in range(3)])
+        steps.close()
+    both = [runner.steps([split(RENDERER, feed)[1]]) for feed in feeds]
     for step in range(3):
-        for feed, track, wanted in zip(feeds, tracks, alone, strict=True):
-            same(track.step(**split(RENDERER, feed)[0]), wanted[step])
+        for feed, steps, wanted in zip(feeds, both, alone, strict=True):
+            same(steps.step(**split(RENDERER, feed)[0]), wanted[step])
             runner(**feeds[0])
-    for track in tracks:
-        track.close()
     runner.close()
+    with pytest.raises(BackendError, match="the runner is closed"):
+        both[0].step(**split(RENDERER, feeds[0])[0])
     assert gpu.is_empty
 
 
-def test_tracks_refuse_what_does_not_fit(
-    bindings: CudaDevice, opened: Callable[..., TensorRtRunner]
-) -> None:
-    runner = opened(RENDERER, bindings)
-    moving, constants = split(RENDERER, sample_inputs(RENDERER))
-    twice = {n: np.repeat(a, 2, axis=0) for n, a in moving.items()}
-    with pytest.raises(ContractError, match="unknown"):
-        runner.track({**constants, "other": constants[next(iter(constants))]})
-    track = runner.track(constants)
-    with pytest.raises(ContractError, match="expected batch 1 as before, got 2"):
-        track.step(**twice)
-    track.step(**moving)
-    track.close()
-    with pytest.raises(BackendError, match="the track is closed"):
-        track.step(**moving)
-    runner.close()
-
-
-def test_states_keep_their_batch_but_not_the_number_of_frames(
+def test_frames_of_a_step_may_vary(
     bindings: CudaDevice, opened: Callable[..., TensorRtRunner], tiny_bundle: Path
 ) -> None:
     spec = NEUTRAL_LANDMARKS
     runner, truth = opened(spec, bindings), reference(tiny_bundle, spec)
     states = {s.input for s in spec.state}
-    track, carried = runner.track(), {}
-    for size in ("opt", "opt", "opt"):
-        feed = sample_inputs(spec, size)  # type: ignore[arg-type]
-        feed |= carried or {n: np.zeros_like(feed[n]) for n in states}
-        wanted = truth(**feed)
-        carried = {s.input: wanted.pop(s.output) for s in spec.state}
-        same(track.step(**{n: a for n, a in feed.items() if n not in states}), wanted)
-    small = {n: a for n, a in sample_inputs(spec, "max").items() if n not in states}
-    with pytest.raises(ContractError, match="expected batch 1 as before, got 16"):
-        track.step(**small)
-    longer = {n: a[:1] for n, a in small.items()}
-    track.step(**longer)
-    track.close()
+    feed = {n: a for n, a in sample_inputs(spec, "max").items() if n not in states}
+    held = {n: a[:1] for n, a in feed.items() if a.ndim == 3 and n == spec.input_names[1]}
+    on_gpu, on_host = runner.steps([held]), truth.steps([held])
+    (name,) = on_gpu.fed
+    for frames in (3, 1, 3, 256, 3):
+        given = {name: feed[name][:1, :frames]}
+        same(on_gpu.step(**given), on_host.step(**given))
+    with pytest.raises(ContractError, match="expected 1 streams in content, got 16"):
+        on_gpu.step(**{name: feed[name]})
+    runner.close()
+
+
+def test_forgotten_steps_give_their_lane_back(
+    bindings: CudaDevice, opened: Callable[..., TensorRtRunner]
+) -> None:
+    runner = opened(RENDERER, bindings)
+    held = split(RENDERER, sample_inputs(RENDERER))[1]
+    for _ in range(3):
+        runner.steps([held])
+    assert len(runner._lanes) == 1
     runner.close()
 
 
