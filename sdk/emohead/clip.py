@@ -67,14 +67,17 @@ class Clip:
         """Render frame after frame, each (height, width, 3) uint8 RGB."""
         stream = FrameRenderer(self.renderer, self.features)
         spent = 0.0
-        for points in self.points:
-            began = time.perf_counter()
-            frame = stream.render(points)
-            if self.full_frame:
-                frame = self.portrait.paste_back(frame)
-            spent += time.perf_counter() - began
-            self.timings["frames_s"] = round(spent, 3)
-            yield frame
+        try:
+            for points in self.points:
+                began = time.perf_counter()
+                frame = stream.render(points)
+                if self.full_frame:
+                    frame = self.portrait.paste_back(frame)
+                spent += time.perf_counter() - began
+                self.timings["frames_s"] = round(spent, 3)
+                yield frame
+        finally:
+            stream.close()
 
     def save(self, path: str | Path, *, progress: Progress | None = None) -> Path:
         """Render every frame into an mp4 with the speech: H.264 and AAC, in sync.

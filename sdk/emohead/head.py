@@ -30,6 +30,7 @@ from emohead.lips import LipRunners, LipSync
 from emohead.motion import FPS, HeadMotion, Motion, frame_times, still_motion
 from emohead.portrait import Portrait, make_portrait
 from emohead.render import encode_portrait
+from emohead.runner import Runner, default_threads
 from emohead.stages import (
     CONTENT_ENCODER,
     EMOTION_ENCODER,
@@ -46,7 +47,7 @@ from emohead.stylise import Stylist
 from emohead.valence_arousal import VA
 
 if TYPE_CHECKING:
-    from emohead.runner import Runner
+    from emohead.executor import Executor
 
 __all__ = ["TalkingHead"]
 
@@ -63,6 +64,8 @@ class TalkingHead:
         One per stage.
     backend : Backend
         Where they run, and why there.
+    bundle : Bundle, optional
+        Where they come from; lets an executor open a renderer that suits many tracks.
 
     Examples
     --------
@@ -71,8 +74,11 @@ class TalkingHead:
     >>> head.animate(face, "speech.wav").save("out.mp4")  # doctest: +SKIP
     """
 
-    def __init__(self, runners: Mapping[str, Runner], backend: Backend) -> None:
+    def __init__(
+        self, runners: Mapping[str, Runner], backend: Backend, *, bundle: Bundle | None = None
+    ) -> None:
         self._runners = runners
+        self._bundle = bundle
         self.backend = backend
 
     @classmethod
@@ -108,7 +114,8 @@ class TalkingHead:
         """
         chosen = choose_backend(backend) if isinstance(backend, str) else backend
         opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-        return cls({s: opened.runner(s, chosen, threads=threads) for s in STAGES}, chosen)
+        runners = {s: opened.runner(s, chosen, threads=threads) for s in STAGES}
+        return cls(runners, chosen, bundle=opened)
 
     def portrait(
         self,
@@ -254,6 +261,53 @@ class TalkingHead:
         """
         encoder = self._runners[EMOTION_ENCODER.name]
         return read_emotion(_voice(speech), encoder, per_clip=per_clip)
+
+    def executor(
+        self,
+        *,
+        max_batch: int = 16,
+        max_wait_ms: float = 4.0,
+        buffer_frames: int = 32,
+        lanes: int = 0,
+    ) -> Executor:
+        """Open an executor, which renders many clips at once.
+
+        Parameters
+        ----------
+        max_batch : int, [1, 16]
+            Tracks in one step.
+        max_wait_ms : float
+            How long a ready track waits for others.
+        buffer_frames : int
+            Frames of a track that wait for its caller at most.
+        lanes : int
+            Threads that render; 0 chooses: one a core on the CPU, where each step then uses one,
+            and one on a GPU.
+
+        Returns
+        -------
+        Executor
+            A context manager; `submit` takes what `animate` takes.
+
+        Raises
+        ------
+        InputError
+            If a number is out of range.
+        """
+        from emohead.executor import Executor
+
+        renderer = self._runners[RENDERER.name]
+        if self.backend.name == "cpu" and self._bundle is not None:
+            renderer = self._bundle.runner(RENDERER.name, self.backend, threads=1)
+            lanes = lanes or default_threads()
+        return Executor(
+            renderer,
+            prepare=self.animate,
+            max_batch=max_batch,
+            max_wait_ms=max_wait_ms,
+            buffer_frames=buffer_frames,
+            lanes=lanes or 1,
+        )
 
     def _lips(self, face: Portrait, voice: Audio) -> NDArray[np.float32]:
         """Displacements (T, 68, 3) of the neutral face at 30 frames a second."""
