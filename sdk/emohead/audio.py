@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.container import InputContainer
 
-__all__ = ["SAMPLE_RATE_HZ", "Audio", "audio_from_array", "num_frames_of", "read_audio"]
+__all__ = [
+    "SAMPLE_RATE_HZ",
+    "Audio",
+    "audio_from_array",
+    "check_samples",
+    "mono_from_array",
+    "new_resampler",
+    "num_frames_of",
+    "read_audio",
+]
 
 SAMPLE_RATE_HZ = 16_000
 """Sample rate of all speech inside emohead."""
@@ -117,13 +126,33 @@ def audio_from_array(samples: ArrayLike, sample_rate: int) -> Audio:
     InputError
         If the array has another shape or type, is empty or too long, or is not finite.
     """
+    mono = mono_from_array(samples)
+    return _finish(iter([(mono, int(sample_rate))]), "the speech array")
+
+
+def mono_from_array(samples: ArrayLike) -> Samples:
+    """Average the channels of sound in memory.
+
+    Parameters
+    ----------
+    samples : (n,) or (n, channels) array_like
+        Floating point in [-1, 1], or integers over the full range of their type.
+
+    Returns
+    -------
+    (n,) float32
+
+    Raises
+    ------
+    InputError
+        If the array has another shape or type.
+    """
     array = np.asarray(samples)
     if array.ndim not in (1, 2) or not np.issubdtype(array.dtype, np.number):
         got = f"shape {array.shape}, {array.dtype}"
         raise InputError(f"the speech array must be (n,) or (n, channels) numbers, got {got}")
     mono = _as_float(array)
-    mono = mono if mono.ndim == 1 else mono.mean(axis=1, dtype=np.float32)
-    return _finish(iter([(mono, int(sample_rate))]), "the speech array")
+    return mono if mono.ndim == 1 else mono.mean(axis=1, dtype=np.float32)
 
 
 def _as_float(array: NDArray[Any]) -> Samples:
@@ -177,11 +206,14 @@ def _finish(blocks: Iterator[tuple[Samples, int]], what: str) -> Audio:
     rate = num_read = 0
     for block, block_rate in blocks:
         if resampler is None:
-            rate, resampler = block_rate, _resampler(block_rate, what)
+            rate, resampler = block_rate, new_resampler(block_rate, what)
         if block_rate != rate:
             raise InputError(f"{what} changes its rate from {rate} to {block_rate} Hz: convert it")
         num_read += len(block)
-        _check_block(block, num_read / rate, what)
+        if num_read / rate > MAX_DURATION_S:
+            limit = f"{MAX_DURATION_S // 3600} hours"
+            raise InputError(f"{what} is longer than {limit}: split it into shorter pieces")
+        check_samples(block, what)
         for start in range(0, len(block), _BLOCK_SAMPLES):
             resampled.append(resampler.resample_chunk(block[start : start + _BLOCK_SAMPLES]))
     if num_read == 0:
@@ -191,18 +223,17 @@ def _finish(blocks: Iterator[tuple[Samples, int]], what: str) -> Audio:
     return Audio(np.clip(samples, -1.0, 1.0, out=samples))  # in place: an hour is 230 MB
 
 
-def _resampler(rate: int, what: str) -> Any:
+def new_resampler(rate: int, what: str, to_rate: int = SAMPLE_RATE_HZ) -> Any:
+    """Open a ``soxr.ResampleStream`` of mono float32; `what` names the sound in an InputError."""
     import soxr
 
     if not 1_000 <= rate <= 768_000:
         raise InputError(f"{what} has {rate} samples a second: expected 1,000 to 768,000")
-    return soxr.ResampleStream(rate, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+    return soxr.ResampleStream(rate, to_rate, 1, dtype="float32", quality="HQ")
 
 
-def _check_block(block: Samples, seconds: float, what: str) -> None:
-    if seconds > MAX_DURATION_S:
-        limit = f"{MAX_DURATION_S // 3600} hours"
-        raise InputError(f"{what} is longer than {limit}: split it into shorter pieces")
+def check_samples(block: Samples, what: str) -> None:
+    """Raise InputError for samples (n,) that are not finite or far beyond [-1, 1]."""
     if not np.isfinite(block).all():
         raise InputError(f"{what} holds NaN or infinite samples: record or export it again")
     if len(block) and np.abs(block).max() > MAX_PEAK:

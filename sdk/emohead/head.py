@@ -1,49 +1,45 @@
 """The entry point: load the networks once, prepare a face, animate it with a voice.
 
-``animate`` is the whole data flow of the paper's first stage; ``clip.py`` renders what it returns.
+``animate`` and ``stream`` say who acts and how; ``performance.py`` is the data flow of both.
 Not here: how a stage works; each has its module.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from emohead.audio import Audio, audio_from_array, num_frames_of, read_audio
+from emohead.audio import SAMPLE_RATE_HZ, Audio, audio_from_array, read_audio
 from emohead.backends import Backend, choose_backend
 from emohead.bundle import Bundle
-from emohead.camera import place, project
+from emohead.camera import project
 from emohead.clip import Clip
 from emohead.emotion import Emotion
-from emohead.emotion_following import read_emotion
+from emohead.emotion_following import EmotionFollower, read_emotion
 from emohead.emotion_track import EmotionTrack, track_from
-from emohead.errors import InputError
+from emohead.feeling import FOLLOW_S, Followed, Told
 from emohead.images import read_image
-from emohead.life import BLINK_RATE, GAZE, apply_blink, apply_gaze, blinks, check_life, glances
-from emohead.lips import LipRunners, LipSync
-from emohead.motion import FPS, HeadMotion, Motion, frame_times, still_motion
+from emohead.life import BLINK_RATE, GAZE
+from emohead.liveliness import HEAD_MOTION, Life, stilled
+from emohead.motion import FPS
+from emohead.performance import Role, joined, timed
 from emohead.portrait import Portrait, make_portrait
-from emohead.render import encode_portrait
+from emohead.render import FrameRenderer, PortraitFeatures, encode_portrait
+from emohead.retime import checked_fps
 from emohead.runner import Runner, default_threads
 from emohead.stages import (
-    CONTENT_ENCODER,
     EMOTION_ENCODER,
-    EMOTION_LANDMARKS,
     FACE_DETECTOR,
     FACE_LANDMARKS,
-    NEUTRAL_LANDMARKS,
     PORTRAIT_ENCODER,
     RENDERER,
-    SPEAKER_ENCODER,
     STAGES,
 )
-from emohead.stylise import Stylist
+from emohead.stream import BUFFER_S, TalkingStream
 from emohead.valence_arousal import VA
 
 if TYPE_CHECKING:
@@ -53,6 +49,9 @@ __all__ = ["TalkingHead"]
 
 Given = str | Path | Audio | tuple[ArrayLike, int]
 """A voice: a file, an ``Audio``, or samples with their rate."""
+Felt = str | Mapping[str, float] | Emotion | VA | EmotionTrack
+"""An emotion in any form that ``track_from`` takes."""
+_RESTS: Final = "no voice was heard: the mouth rests"
 
 
 class TalkingHead:
@@ -153,12 +152,13 @@ class TalkingHead:
         face: Portrait,
         speech: Given,
         *,
-        emotion: str | Mapping[str, float] | Emotion | VA | EmotionTrack | None = None,
+        emotion: Felt | None = None,
         strength: float = 1.0,
         seed: int = 0,
         fps: int = FPS,
         full_frame: bool = False,
         still: bool = False,
+        head_motion: float = HEAD_MOTION,
         blink_rate: float = BLINK_RATE,
         gaze: float = GAZE,
     ) -> Clip:
@@ -184,6 +184,8 @@ class TalkingHead:
             Give whole photos rather than the 256x256 crop.
         still : bool
             Keep the head and the eyes at rest.
+        head_motion : float, [0, 4]
+            How far the head moves: 0 holds it still, 1 is the paper's rule.
         blink_rate : float, [0, 40]
             Blinks a minute; 0 for none.
         gaze : float, [0, 1]
@@ -199,33 +201,32 @@ class TalkingHead:
         InputError
             If the voice cannot be read, or a parameter makes no sense.
         """
-        if not 1 <= fps <= 120:
-            raise InputError(f"expected a frame rate from 1 to 120, got {fps}")
-        check_life(blink_rate, gaze)
+        life = Life(seed=seed, head_motion=head_motion, blink_rate=blink_rate, gaze=gaze)
         timings: dict[str, float] = {}
-        with _timed(timings, "speech_s"):
+        with timed(timings, "speech_s"):
             voice = _voice(speech)
-        with _timed(timings, "emotion_s"):
+        with timed(timings, "emotion_s"):
             if emotion is None:
                 felt = self.read_emotion(voice, per_clip=True).scaled(strength)
             else:
                 felt = track_from(emotion).scaled(strength)
-        with _timed(timings, "lips_s"):
-            moved = self._lips(face, voice)
-        with _timed(timings, "style_s"):
-            styled = self._style(face.canonical + moved, felt)
-        with _timed(timings, "motion_s"):
-            if not still:
-                styled = _enlivened(styled, seed, blink_rate, gaze)
-            motion = still_motion(len(styled)) if still else _head_motion(voice, felt, seed)
-            placed = place(styled, face.pose, motion.angles, motion.shift)
-        with _timed(timings, "portrait_s"):
-            encoder = self._runners[PORTRAIT_ENCODER.name]
-            features = encode_portrait(encoder, face.image, face.landmarks)
-        count = num_frames_of(len(voice.samples), fps)
+        role = Role(
+            face=face,
+            runners=self._runners,
+            feeling=Told(felt),
+            life=stilled(life) if still else life,
+            fps=checked_fps(fps),
+            timings=timings,
+        )
+        performance = role.perform()
+        looks = joined([performance.push(voice.samples), performance.close()])
+        placed = role.place(looks, (np.arange(len(looks)) + 0.5) / fps)
+        with timed(timings, "portrait_s"):
+            features = self._encoded(face)
+        rests = () if emotion is None or performance.has_spoken else (_RESTS,)
         return Clip(
-            landmarks=_resampled(placed, fps, count),
-            points=_resampled(project(placed), fps, count),
+            landmarks=placed.astype(np.float32),
+            points=project(placed).astype(np.float32),
             emotion=felt.mean(voice.duration_s),
             emotion_track=felt,
             fps=fps,
@@ -234,9 +235,80 @@ class TalkingHead:
             features=features,
             renderer=self._runners[RENDERER.name],
             full_frame=full_frame,
-            notes=(*face.notes, *felt.notes, *_notes_on_lips(moved, emotion is None)),
+            notes=(*face.notes, *felt.notes, *rests),
             timings=timings,
         )
+
+    def stream(
+        self,
+        face: Portrait,
+        *,
+        sample_rate: int = SAMPLE_RATE_HZ,
+        fps: int = FPS,
+        seed: int = 0,
+        emotion: Felt | None = None,
+        strength: float = 1.0,
+        full_frame: bool = False,
+        still: bool = False,
+        head_motion: float = HEAD_MOTION,
+        blink_rate: float = BLINK_RATE,
+        gaze: float = GAZE,
+        buffer_s: float = BUFFER_S,
+    ) -> TalkingStream:
+        """Make a portrait speak while the voice is still coming in.
+
+        Parameters
+        ----------
+        face : Portrait
+            From ``portrait``.
+        sample_rate : int
+            Samples a second of the sound that is pushed and given.
+        emotion : str, mapping, Emotion, VA or EmotionTrack, optional
+            What the face shows, as for ``animate``; a track's time is that of the sound pushed.
+            Otherwise the face follows the voice, from a second after its beginning on.
+        buffer_s : float, s
+            Sound that may wait before pushing more waits too.
+        fps, seed, strength, full_frame, still, head_motion, blink_rate, gaze
+            As for ``animate``; what one pushes gives the frames of ``animate``, however it is cut.
+
+        Returns
+        -------
+        TalkingStream
+            Push sound, take frames, and close it in the end: it is a context manager.
+
+        Raises
+        ------
+        InputError
+            If a parameter makes no sense.
+        """
+        life = Life(seed=seed, head_motion=head_motion, blink_rate=blink_rate, gaze=gaze)
+        role = Role(
+            face=face,
+            runners=self._runners,
+            feeling=self._feeling(emotion, strength),
+            life=stilled(life) if still else life,
+            fps=checked_fps(fps),
+        )
+        renderer = FrameRenderer(self._runners[RENDERER.name], self._encoded(face))
+
+        def paint(points: NDArray[np.float64]) -> NDArray[np.uint8]:
+            frame = renderer.render(points)
+            return face.paste_back(frame) if full_frame else frame
+
+        return TalkingStream(
+            role, paint, sample_rate=sample_rate, buffer_s=buffer_s, release=renderer.close
+        )
+
+    def _encoded(self, face: Portrait) -> PortraitFeatures:
+        encoder = self._runners[PORTRAIT_ENCODER.name]
+        return encode_portrait(encoder, face.image, face.landmarks)
+
+    def _feeling(self, given: Felt | None, strength: float) -> Told | Followed:
+        """What a stream feels: what it is told, or what it hears."""
+        if given is not None:
+            return Told(track_from(given).scaled(strength))
+        follower = EmotionFollower(self._runners[EMOTION_ENCODER.name], lookahead_s=FOLLOW_S)
+        return Followed(follower, strength)
 
     def read_emotion(self, speech: Given, *, per_clip: bool = False) -> EmotionTrack:
         """Hear what a voice feels.
@@ -309,20 +381,6 @@ class TalkingHead:
             lanes=lanes or 1,
         )
 
-    def _lips(self, face: Portrait, voice: Audio) -> NDArray[np.float32]:
-        """Displacements (T, 68, 3) of the neutral face at 30 frames a second."""
-        runners = LipRunners(
-            speaker_encoder=self._runners[SPEAKER_ENCODER.name],
-            content_encoder=self._runners[CONTENT_ENCODER.name],
-            neutral_landmarks=self._runners[NEUTRAL_LANDMARKS.name],
-        )
-        lips = LipSync(face.canonical, runners)
-        return np.concatenate((lips.push(voice.samples), lips.close()))
-
-    def _style(self, neutral: NDArray[np.float64], felt: EmotionTrack) -> NDArray[np.float64]:
-        stylist = Stylist(self._runners[EMOTION_LANDMARKS.name])
-        return stylist.stylise(neutral, felt.at(frame_times(len(neutral))))
-
 
 def _voice(speech: Given) -> Audio:
     if isinstance(speech, Audio):
@@ -330,42 +388,3 @@ def _voice(speech: Given) -> Audio:
     if isinstance(speech, tuple):
         return audio_from_array(*speech)
     return read_audio(speech)
-
-
-def _notes_on_lips(moved: NDArray[np.float32], told: bool) -> tuple[str, ...]:
-    """Say that the mouth rests, unless reading the emotion has told so."""
-    return () if told or moved.any() else ("no voice was heard: the mouth rests",)
-
-
-def _enlivened(
-    faces: NDArray[np.float64], seed: int, blink_rate: float, gaze: float
-) -> NDArray[np.float64]:
-    """Let the eyes glance and blink."""
-    times_s = frame_times(len(faces))
-    looking = apply_gaze(faces, glances(times_s, seed, gaze))
-    return apply_blink(looking, blinks(times_s, seed, blink_rate))
-
-
-def _head_motion(voice: Audio, felt: EmotionTrack, seed: int) -> Motion:
-    head = HeadMotion(felt.at, seed)
-    parts = head.push(voice.samples), head.close()
-    return Motion(
-        angles=np.concatenate([p.angles for p in parts]),
-        shift=np.concatenate([p.shift for p in parts]),
-    )
-
-
-def _resampled(frames: NDArray[np.float64], fps: int, count: int) -> NDArray[np.float32]:
-    """Frames at 30 a second to `count` frames at `fps`: linear in time, the last one held."""
-    at = np.minimum(np.arange(count) * (FPS / fps), len(frames) - 1)
-    low = at.astype(int)
-    high = np.minimum(low + 1, len(frames) - 1)
-    share = (at - low).reshape(-1, *[1] * (frames.ndim - 1))
-    return np.asarray((1 - share) * frames[low] + share * frames[high], np.float32)
-
-
-@contextmanager
-def _timed(timings: dict[str, float], step: str) -> Iterator[None]:
-    began = time.perf_counter()
-    yield
-    timings[step] = round(time.perf_counter() - began, 3)

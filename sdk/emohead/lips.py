@@ -56,9 +56,14 @@ _GATE_BEFORE: Final = round(GATE_BEFORE_S * _MEL_PER_SECOND)
 _GATE_AFTER: Final = round(GATE_AFTER_S * _MEL_PER_SECOND)
 _MEL_AHEAD: Final = CONTENT_CENTRE_FRAMES + CONTENT_RIGHT_FRAMES + BLOCK_FRAMES
 LOOK_AHEAD_SAMPLES: Final = (
-    _MEL_AHEAD * CONTENT_HOP + CONTENT_SETTINGS.n_fft // 2 + LEAD_FRAMES * SAMPLE_RATE_HZ // FPS
+    (CONTENT_CENTRE_FRAMES + CONTENT_RIGHT_FRAMES) * CONTENT_HOP
+    + CONTENT_SETTINGS.n_fft // 2
+    + LEAD_FRAMES * SAMPLE_RATE_HZ // FPS
 )
-"""At most this much sound after a frame's own time is needed before the frame is given."""
+"""At most this much sound after a frame's own time is needed before the frame is given.
+
+Mel blocks add nothing, for content windows begin and end with them."""
+assert CONTENT_CENTRE_FRAMES % BLOCK_FRAMES == CONTENT_RIGHT_FRAMES % BLOCK_FRAMES == 0
 
 Array = NDArray[np.float32]
 

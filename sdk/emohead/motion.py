@@ -14,13 +14,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from emohead.audio import SAMPLE_RATE_HZ
 from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
 from emohead.onset import FPS, OnsetStream
+from emohead.onset import LOOK_AHEAD_SAMPLES as ONSET_LOOK_AHEAD_SAMPLES
 
 __all__ = [
     "AMPLITUDES",
     "FPS",
+    "LOOK_AHEAD_SAMPLES",
     "HeadMotion",
     "Motion",
     "amplitude_of",
@@ -58,6 +61,8 @@ _GAIN: Final = 4.0
 _PUSH_SHAPE: Final = np.array([1.0, 3.0, 4.0, 3.0, 1.0]) / 12
 """An onset pushes for five video frames, softly."""
 _DELAY: Final = len(_PUSH_SHAPE) // 2
+LOOK_AHEAD_SAMPLES: Final = ONSET_LOOK_AHEAD_SAMPLES + _DELAY * SAMPLE_RATE_HZ // FPS
+"""At most this much sound after a frame's own time is needed before the frame is given."""
 _AXES: Final = np.array([0.9, 1.0, 0.5])
 """Relative reach in yaw, pitch and roll."""
 _LEAN: Final = np.array([[0.0, 0.0, 0.12], [0.0, 0.0, 0.0], [0.0, -0.1, 0.0]])
@@ -96,13 +101,24 @@ class HeadMotion:
         ``EmotionTrack.at`` gives them, asked frame by frame in order.
     seed : int, not negative
         Equal seeds, emotions and voices give equal motion.
+    amount : float, not negative
+        Factor on the pushes; 1 is the paper's rule, 0 holds the head still.
+    first_phrase : int
+        Number of the first phrase, for speech that goes on after a break.
 
     References
     ----------
     .. [1] Paper, section 3.3.
     """
 
-    def __init__(self, emotion: NDArray[np.floating] | EmotionAt, seed: int = 0) -> None:
+    def __init__(
+        self,
+        emotion: NDArray[np.floating] | EmotionAt,
+        seed: int = 0,
+        *,
+        amount: float = 1.0,
+        first_phrase: int = 0,
+    ) -> None:
         self._emotion: EmotionAt | None = emotion if callable(emotion) else None
         self._amplitude = 1.0 if callable(emotion) else float(amplitude_of(emotion))
         self._num_frames = 0
@@ -110,7 +126,9 @@ class HeadMotion:
         self._onsets = OnsetStream()
         self._pushes = np.zeros((2 * _DELAY, 3))
         self._angles, self._speed = np.zeros(3), np.zeros(3)
-        self._num_phrases = 0
+        self._amount = amount
+        self.num_phrases = first_phrase
+        """Phrases that have begun, the earlier ones included."""
         self._phrase_frames = self._silent_frames = PHRASE_MAX_FRAMES
         self._direction = np.zeros(3)
         self._waiting = _DELAY
@@ -159,7 +177,7 @@ class HeadMotion:
         self._pushes = np.concatenate([self._pushes[1:], (force * self._direction)[None]])
         padded = self._pushes[-len(_PUSH_SHAPE) + 1 :]
         smooth = _PUSH_SHAPE[: len(padded)] @ padded
-        self._swing(amplitude * _GAIN * _AXES * smooth)
+        self._swing(self._amount * amplitude * _GAIN * _AXES * smooth)
         return self._angles.copy()
 
     def _follow_phrases(self, voiced: bool) -> None:
@@ -168,9 +186,9 @@ class HeadMotion:
             self._silent_frames >= PHRASE_GAP_FRAMES or self._phrase_frames >= PHRASE_MAX_FRAMES
         )
         if begins:
-            drawn = np.random.default_rng([self._seed, self._num_phrases]).normal(size=3)
+            drawn = np.random.default_rng([self._seed, self.num_phrases]).normal(size=3)
             self._direction = drawn / np.linalg.norm(drawn)
-            self._num_phrases += 1
+            self.num_phrases += 1
             self._phrase_frames = 0
         self._phrase_frames += 1
         self._silent_frames = 0 if voiced else self._silent_frames + 1

@@ -15,7 +15,7 @@ from emohead.audio import SAMPLE_RATE_HZ, num_frames_of
 from emohead.errors import InputError
 from emohead.mel import EMOTION_SETTINGS, MIN_POWER, mel_filters
 
-__all__ = ["FPS", "OnsetStream", "onset_strength"]
+__all__ = ["FPS", "LOOK_AHEAD_SAMPLES", "OnsetStream", "onset_strength"]
 
 FPS: Final = 30
 """Rate of the motion, frames a second."""
@@ -27,6 +27,8 @@ RELEASE_DB_PER_S: Final = 3.0
 LEAST_LEVEL_DB: Final = -20.0
 
 _N_FFT: Final = EMOTION_SETTINGS.n_fft
+LOOK_AHEAD_SAMPLES: Final = _N_FFT // 2
+"""Sound after a frame's own time that its window covers."""
 Array = NDArray[np.float32]
 
 

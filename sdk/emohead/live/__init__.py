@@ -1,0 +1,1 @@
+"""Parts of a live stream, one module each: sound in, frames out, and what lies between."""
