@@ -304,7 +304,7 @@ class TalkingHead:
         return encode_portrait(encoder, face.image, face.landmarks)
 
     def _feeling(self, given: Felt | None, strength: float) -> Told | Followed:
-        """What a stream feels: what it is told, or what it hears."""
+        """Choose between what a stream is told to feel and what it hears."""
         if given is not None:
             return Told(track_from(given).scaled(strength))
         follower = EmotionFollower(self._runners[EMOTION_ENCODER.name], lookahead_s=FOLLOW_S)

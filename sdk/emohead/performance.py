@@ -1,4 +1,4 @@
-"""From sound to placed landmarks: lips, emotion, head motion and life, one path for files and streams.
+"""From sound to placed landmarks: lips, emotion, head, life; one path for files and streams.
 
 ``Role`` says who acts and how; ``Performance`` is its accumulator for one utterance.
 Called by ``head.py`` and ``stream.py``. Not here: pixels (``render.py``), queues (``live``).
@@ -233,7 +233,7 @@ class Performance:
 
 
 def look_ahead_s(fps: int = FPS) -> dict[str, float]:
-    """Sound after a frame's own time that each step needs, s; steps run side by side, save the last.
+    """Sound after a frame's own time that each step needs, s; all but the last run side by side.
 
     Parameters
     ----------

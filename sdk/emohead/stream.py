@@ -315,7 +315,7 @@ class TalkingStream:
         return isinstance(last, AudioFrame) and last.ends_speech and not len(self._queue)
 
     def _wait_for_sound(self) -> bool:
-        """Wait for a moment, for a thread must not wait for ever; False once the stream is closed."""
+        """Wait a moment, for threads must not wait for ever; False once the stream is closed."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._queue) > 0 or self._is_closed, _WAIT_S)
             return not self._is_closed

@@ -66,7 +66,7 @@ class SpeechQueue:
         return self.num_samples - before
 
     def take(self, max_samples: int) -> Piece | None:
-        """Return up to `max_samples` of the oldest sound, of one utterance; None if there is none."""
+        """Return up to `max_samples` of the oldest sound, of one utterance; None without any."""
         if not self._pieces:
             return None
         piece = self._pieces.popleft()
