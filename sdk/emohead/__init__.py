@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from emohead.emotion_shaping import Shaping
     from emohead.emotion_track import EmotionTrack
     from emohead.head import TalkingHead
+    from emohead.live.frames import AudioFrame, VideoFrame
     from emohead.portrait import Portrait
+    from emohead.stream import TalkingStream
     from emohead.valence_arousal import VA
 
 __version__ = "0.1.0"
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 __all__ = [
     "VA",
     "Audio",
+    "AudioFrame",
     "BackendError",
     "BundleError",
     "Clip",
@@ -45,19 +48,24 @@ __all__ = [
     "Portrait",
     "Shaping",
     "TalkingHead",
+    "TalkingStream",
+    "VideoFrame",
     "__version__",
     "read_audio",
 ]
 
 _HOMES = {
     "Audio": "emohead.audio",
+    "AudioFrame": "emohead.live.frames",
     "Clip": "emohead.clip",
     "Emotion": "emohead.emotion",
     "EmotionTrack": "emohead.emotion_track",
     "Portrait": "emohead.portrait",
     "Shaping": "emohead.emotion_shaping",
     "TalkingHead": "emohead.head",
+    "TalkingStream": "emohead.stream",
     "VA": "emohead.valence_arousal",
+    "VideoFrame": "emohead.live.frames",
     "read_audio": "emohead.audio",
 }
 

@@ -77,7 +77,7 @@ class Followed:
         late = np.asarray(times_s, np.float64) - LAG_S
         shown = np.clip(late / TRANSITION_S, 0, 1).astype(np.float32)[:, None]
         rest = np.eye(len(EMOTIONS), dtype=np.float32)[NEUTRAL]
-        return rest + shown * (self._track.at(late) - rest)
+        return np.asarray(rest + shown * (self._track.at(late) - rest), np.float32)
 
     def forget(self, before_s: float) -> None:
         """Drop keyframes that only times before `before_s` need."""

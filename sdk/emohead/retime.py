@@ -67,7 +67,7 @@ class Retimer:
         below = np.minimum(low - self._first, last)
         above = np.minimum(below + (rest > 0), last)
         share = (rest / self._fps)[:, None]
-        given = (1 - share) * self._rows[below] + share * self._rows[above]
+        given: Array = (1 - share) * self._rows[below] + share * self._rows[above]
         self._given += len(frames)
         drop = max(0, min(self._given * FPS // self._fps - self._first, last))
         self._rows, self._first = self._rows[drop:], self._first + drop

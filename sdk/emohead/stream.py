@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Final
 
@@ -275,7 +276,7 @@ class TalkingStream:
                 if epoch != self._drafted_epoch:
                     self._director.drop()
                     self._drafted_epoch = epoch
-                draft = self._director.draft(lambda e=epoch: self._next_piece(e), idle)
+                draft = self._director.draft(partial(self._next_piece, epoch), idle)
                 with self._changed:
                     if epoch == self._epoch:
                         self._draft = draft

@@ -14,7 +14,8 @@ from emohead.audio import Audio, read_audio
 from emohead.cli.directing import FITS, borrowed_emotion, check_fit
 from emohead.cli.reporting import print_json, say
 from emohead.errors import InputError
-from emohead.life import BLINK_RATE, GAZE, check_life
+from emohead.life import BLINK_RATE, GAZE
+from emohead.liveliness import HEAD_MOTION, Life
 from emohead.video import check_output
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class RenderJob:
     """Whether the face is pasted back into the photo."""
     still: bool = False
     """Whether head and eyes are kept still."""
+    head_motion: float = HEAD_MOTION
+    """How far the head moves, [0, 4]."""
     blink_rate: float = BLINK_RATE
     """Blinks a minute."""
     gaze: float = GAZE
@@ -86,7 +89,7 @@ def run_job(job: RenderJob, *, as_json: bool) -> None:
         If an input, the output or the machine cannot be used; nothing is written then.
     """
     check_output(job.out)
-    check_life(job.blink_rate, job.gaze)
+    Life(head_motion=job.head_motion, blink_rate=job.blink_rate, gaze=job.gaze)  # checks them
     check_fit(job.emotion_fit)
     if job.save_landmarks is not None:
         _check_landmark_output(job.save_landmarks)
@@ -125,6 +128,7 @@ def _animate(head: TalkingHead, face: Portrait, speech: Audio, job: RenderJob) -
         fps=job.fps,
         full_frame=job.full_frame,
         still=job.still,
+        head_motion=job.head_motion,
         blink_rate=job.blink_rate,
         gaze=job.gaze,
     )

@@ -12,6 +12,7 @@ from emohead.cli.job import RenderJob, run_job
 from emohead.cli.reporting import ends_cleanly
 from emohead.errors import InputError
 from emohead.life import BLINK_RATE, GAZE
+from emohead.liveliness import HEAD_MOTION
 
 __all__ = ["render"]
 
@@ -43,6 +44,9 @@ def render(
     fps: Annotated[int, typer.Option(help="Frames per second of the video.")] = 30,
     full_frame: Annotated[bool, typer.Option(help="Paste the face back into the photo.")] = False,
     still: Annotated[bool, typer.Option(help="Keep head and eyes still.")] = False,
+    head_motion: Annotated[
+        float, typer.Option(help="How far the head moves: 0 (still), 1 (usual) to 4.")
+    ] = HEAD_MOTION,
     blink_rate: Annotated[float, typer.Option(help="Blinks a minute, 0 to 40.")] = BLINK_RATE,
     gaze: Annotated[
         float, typer.Option(help="How far the eyes glance aside: 0 (never) to 1.")
@@ -75,6 +79,7 @@ def render(
         fps=fps,
         full_frame=full_frame,
         still=still,
+        head_motion=head_motion,
         blink_rate=blink_rate,
         gaze=gaze,
         backend=backend,

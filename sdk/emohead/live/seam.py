@@ -64,4 +64,4 @@ class Seam:
         face, head = (
             0.5 + 0.5 * np.cos(np.pi * min(1.0, since / self._fps / s)) for s in (FACE_S, HEAD_S)
         )
-        return np.r_[np.full(_NUM_FACE, face), np.full(6, head)]
+        return np.concatenate([np.full(_NUM_FACE, face), np.full(6, head)])
