@@ -7,6 +7,7 @@ after stylisation. Called by ``head.py``. Not here: emotion, and head motion (``
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -124,7 +125,8 @@ def _by_block(times_s: NDArray[np.floating], in_block: Callable[[Array, int], Ar
     return values
 
 
-def _blinks_of(block: int, seed: int, rate: float) -> list[tuple[float, float]]:
+@lru_cache(maxsize=64)
+def _blinks_of(block: int, seed: int, rate: float) -> tuple[tuple[float, float], ...]:
     """Draw starts and lengths, in seconds, of a minute's blinks; none crosses its end."""
     rng = np.random.default_rng([checked_seed(seed), 0xB11, block])
     pause = max(_SHORTEST_PAUSE_S, 60.0 / rate - sum(_BLINK_LENGTH_S) / 2)
@@ -137,7 +139,7 @@ def _blinks_of(block: int, seed: int, rate: float) -> list[tuple[float, float]]:
         found.append((start, length))
         start += length + max(_SHORTEST_PAUSE_S, rng.lognormal(middle, _PAUSE_SPREAD))
         length = rng.uniform(*_BLINK_LENGTH_S)
-    return found
+    return tuple(found)
 
 
 def _one_blink(phase: Array) -> Array:
@@ -212,6 +214,7 @@ def glances(times_s: NDArray[np.floating], seed: int = 0, amount: float = GAZE) 
     return _by_block(times_s, in_block) if amount else np.zeros((len(times_s), 2))
 
 
+@lru_cache(maxsize=64)
 def _fixations_of(block: int, seed: int) -> tuple[Array, Array]:
     """Draw starts (F,) in s and targets (F, 2) of a minute that begins and ends at the centre."""
     rng = np.random.default_rng([checked_seed(seed), 0x6A2E, block])

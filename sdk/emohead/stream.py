@@ -97,12 +97,21 @@ class TalkingStream:
         return replace(self._director.stats)
 
     @property
+    def is_speaking(self) -> bool:
+        """Whether something that was pushed has not been given in full."""
+        with self._changed:
+            waits = len(self._queue) > 0 or self._queue.is_begun
+            # What was interrupted is dropped when the next frame is made.
+            speaks = self._director.is_speaking and self._epoch == self._drafted_epoch
+            return waits or speaks
+
+    @property
     def pending_s(self) -> float:
         """Sound that waits to be heard, s."""
         return self._queue.num_samples / self.sample_rate
 
     def push_audio(self, pcm: Pcm, last: bool = False, *, sample_rate: int | None = None) -> None:
-        """Say something.
+        """Say something; an interruption while it waits for room forgets it too.
 
         Parameters
         ----------
@@ -118,10 +127,12 @@ class TalkingStream:
         InputError
             If the sound cannot be used, the stream is closed, or nobody takes frames.
         """
-        samples = samples_from_pcm(pcm)
+        epoch, samples = self._epoch, samples_from_pcm(pcm)
         self._wait_for_room()
         with self._changed:
             self._check_open()
+            if epoch != self._epoch:
+                return
             now, rate = time.perf_counter(), sample_rate or self.sample_rate
             self._director.stats.num_samples_pushed += self._queue.put(samples, rate, last, now)
             self._changed.notify_all()
@@ -130,9 +141,11 @@ class TalkingStream:
         self, pcm: Pcm, last: bool = False, *, sample_rate: int | None = None
     ) -> None:
         """As ``push_audio``, without holding up the event loop where there is no room."""
+        epoch = self._epoch
         while self._is_full():
             await asyncio.to_thread(self._wait_for_room)
-        self.push_audio(pcm, last, sample_rate=sample_rate)
+        if epoch == self._epoch:
+            self.push_audio(pcm, last, sample_rate=sample_rate)
 
     def flush(self) -> None:
         """End the utterance: what was pushed is all of it. Nothing happens between utterances."""
@@ -188,11 +201,28 @@ class TalkingStream:
     async def atake(self, *, idle: bool = False) -> tuple[Frame, ...]:
         """As ``take``, with the work in another thread; being cancelled loses nothing."""
         self._consumer = threading.get_ident()
-        loop = asyncio.get_running_loop()
         frames: tuple[Frame, ...] = self._take_half()
-        while not frames and await loop.run_in_executor(self._pool, self._prepare, idle):
+        while not frames and await self.aprepare(idle=idle):
             frames = self._give()
         return frames
+
+    async def aprepare(self, *, idle: bool = False) -> bool:
+        """Make the next picture in another thread, for ``take``; an interruption still voids it.
+
+        Parameters
+        ----------
+        idle : bool
+            As for ``take``.
+
+        Returns
+        -------
+        bool
+            Whether there is one: False where sound is missing or the stream is closed.
+        """
+        if self._draft is not None or self._is_closed:
+            return not self._is_closed
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._prepare, idle)
 
     def frames(self, *, wait: bool = False) -> Iterator[Frame]:
         """Iterate over frames.

@@ -43,7 +43,8 @@ class SpeechQueue:
         self._rate = sample_rate
         self._pieces: deque[Piece] = deque()
         self._converter: Resampler | None = None
-        self._is_open = self._is_begun = False
+        self._is_open = self.is_begun = False
+        """Whether some of an utterance was taken, but not its end."""
         self.num_samples = 0
         """Samples that wait."""
 
@@ -79,7 +80,7 @@ class SpeechQueue:
                 samples=piece.samples[:max_samples], ends=False, arrived_s=piece.arrived_s
             )
         self.num_samples -= len(piece.samples)
-        self._is_begun = not piece.ends
+        self.is_begun = not piece.ends
         return piece
 
     def clear(self, now_s: float, ends: bool) -> int:
@@ -91,9 +92,9 @@ class SpeechQueue:
         dropped, self.num_samples = self.num_samples, 0
         self._pieces.clear()
         self._converter, self._is_open = None, False
-        if ends and self._is_begun:
+        if ends and self.is_begun:
             self._add(np.zeros(0, np.float32), True, now_s)
-        self._is_begun = False
+        self.is_begun = False
         return dropped
 
     def _finish_run(self, now_s: float) -> None:
