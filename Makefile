@@ -5,7 +5,9 @@ RUN := $(VENVS)/run
 DEV := $(VENVS)/dev
 PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test smoke lint format bench clean
+AGENTS := $(VENVS)/agents
+
+.PHONY: test-agents demo test smoke lint format bench clean
 
 demo: $(RUN)/installed
 	$(RUN)/bin/emohead demo --out out/demo.mp4
@@ -16,6 +18,9 @@ test: $(DEV)/installed
 smoke: $(DEV)/installed
 	rm -rf out/smoke
 	$(DEV)/bin/python script/smoke.py out/smoke
+
+test-agents: $(AGENTS)/installed
+	$(AGENTS)/bin/python -m pytest tests/sdk/live
 
 lint: $(DEV)/installed
 	$(DEV)/bin/ruff format --check .
@@ -38,6 +43,13 @@ $(RUN)/installed: pyproject.toml constraints.txt
 $(DEV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEV)
 	$(DEV)/bin/python $(PIP) -e ".[dev]"
+	touch $@
+
+# Pipecat needs older packages than the other environments have.
+$(AGENTS)/installed: pyproject.toml constraints-agents.txt
+	$(PYTHON) -m venv $(AGENTS)
+	$(AGENTS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints-agents.txt -e ".[agents,cpu,test]" onnx
 	touch $@
 
 clean:
