@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from emohead.bench.schema import Report, StageResult
+from emohead.bench.schema import Ceilings, Report, StageResult
 from emohead.bench.tables import hardware_of, machine_lines
 from emohead.bench.targets import fingerprint
 from emohead.bundle import Bundle
@@ -76,7 +76,7 @@ def _check(report: Report, bundle: Bundle) -> None:
             f"{where} measured the networks {', '.join(report.bundles)}, not "
             f"{fingerprint(bundle)}: measure these with `emohead bench`, or give their --bundle"
         )
-    if report.ceilings is None:
+    if not report.ceilings:
         raise InputError(f"{where} lacks the machine's ceilings: measure without --part")
 
 
@@ -121,43 +121,49 @@ def _cost_row(name: str, cost: GraphCost) -> tuple[str, ...]:
 
 
 def _measured_section(report: Report, costs: Costs) -> Iterator[str]:
-    ceilings = report.ceilings
-    assert ceilings is not None
-    roof = Ceiling(
-        name=hardware_of(report),
-        gflops=ceilings.gemm_gflops,
-        bandwidth_gb_s=ceilings.bandwidth_gb_s,
-    )
     yield f"## Measured: {hardware_of(report)}, {report.created[:10]}"
     yield "\n".join(f"- {line}" for line in machine_lines(report))
-    head = (
-        "network",
-        "measured ms",
-        "bound ms",
-        "share of the bound",
-        "GFLOP/s",
-        "of the best product",
-    )
-    rows = [
-        _measured_row(r, costs.single[r.stage], roof)
-        for r in report.stages
-        if r.backend == "cpu" and r.precision == "fp32" and r.batch == 1
-    ]
-    yield _markdown(head, rows)
+    for ceilings in report.ceilings:
+        own = [r for r in report.stages if _is_below(r, ceilings)]
+        if own:
+            yield _measured_table(own, ceilings, costs)
     yield (
-        "Ceilings are numpy's best matrix product and best copy on the same cores. A share of "
-        "100 % would mean that every convolution is as efficient as that product and nothing else "
-        "costs time; small networks stay far below, for the overhead of their nodes binds them."
+        "Ceilings are the best plain matrix product and the best copy on the same hardware. A "
+        "share of 100 % would mean that every convolution is as efficient as that product and "
+        "nothing else costs time; small networks stay far below, for the overhead of their nodes "
+        "binds them."
     )
+
+
+def _is_below(result: StageResult, ceilings: Ceilings) -> bool:
+    """Whether a result belongs under a roof: same device and arithmetic, one item."""
+    device = "cpu" if result.backend in ("cpu", "torch-cpu") else "gpu"
+    same = device == ceilings.device and result.precision == ceilings.precision
+    return same and result.batch == 1
+
+
+def _measured_table(results: Sequence[StageResult], ceilings: Ceilings, costs: Costs) -> str:
+    roof = Ceiling(
+        name=ceilings.device,
+        gflops=ceilings.gemm_gflops,
+        bandwidth_gb_s=ceilings.bandwidth_gb_s,
+        bytes_per_number=2 if ceilings.precision == "fp16" else 4,
+    )
+    head = (
+        *("network", "on", "measured ms", "bound ms", "share of the bound"),
+        *("GFLOP/s", "of the best product"),
+    )
+    return _markdown(head, [_measured_row(r, costs.single[r.stage], roof) for r in results])
 
 
 def _measured_row(result: StageResult, cost: GraphCost, roof: Ceiling) -> tuple[str, ...]:
+    what = (result.stage, f"{result.backend} {result.precision}")
     if result.timing is None:
-        return (result.stage, "refused", "", "", "", "")
+        return (*what, "refused", "", "", "", "")
     measured, bound = result.timing.median_ms, bound_ms(cost, roof)
     gflops = 2e-6 * cost.macs / measured
     shares = (f"{bound / measured:.0%}", f"{gflops:.1f}", f"{gflops / roof.gflops:.0%}")
-    return (result.stage, f"{measured:.3f}", f"{bound:.3f}", *shares)
+    return (*what, f"{measured:.3f}", f"{bound:.3f}", *shares)
 
 
 def _predicted_section(costs: Costs) -> Iterator[str]:

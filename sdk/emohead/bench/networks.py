@@ -143,23 +143,20 @@ def agreement_of(target: Target, golden: Bundle) -> str:
 
 
 def measure_stage(
-    stage: str,
+    reference: Runner,
     targets: Sequence[Target],
     batches: Sequence[int],
-    golden: Bundle,
     budget: Budget,
 ) -> list[StageResult]:
     """Measure one network: all targets in turns, one batch size after the other.
 
     Parameters
     ----------
-    stage : str
-        Name of the stage.
+    reference : Runner
+        The stage in fp32 on the CPU; its results are the measure.
     targets : sequence of Target
         Contestants.
     batches : sequence of int
-    golden : Bundle
-        In fp32; its results are the measure.
     budget : Budget
 
     Returns
@@ -167,8 +164,7 @@ def measure_stage(
     list of StageResult
         For every batch size and target, refused ones included.
     """
-    reference = golden.runner(stage, "cpu", threads=1)
-    opened = [_Opened(target, stage) for target in targets]
+    opened = [_Opened(target, reference.spec.name) for target in targets]
     results = []
     for batch in batches:
         sample = sample_batch(reference, batch)

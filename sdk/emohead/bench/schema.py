@@ -68,13 +68,17 @@ class Machine(_Record):
 
 
 class Ceilings(_Record):
-    """What the cores reach on plain numpy operations: the roof of a roofline."""
+    """What plain matrix products and copies reach: the roof of a roofline."""
 
+    device: Literal["cpu", "gpu"] = "cpu"
+    precision: Literal["fp32", "fp16"] = "fp32"
+    """Of the matrix product."""
     gemm_gflops: float
-    """Best float32 matrix product, GFLOP/s; a multiply-add counts two."""
+    """Best matrix product, GFLOP/s; a multiply-add counts two."""
     bandwidth_gb_s: float
     """Best copy of arrays that no cache holds, GB/s; reading and writing both count."""
     threads: int
+    """Of the processor."""
 
 
 class StageResult(_Record):
@@ -188,7 +192,7 @@ class Report(_Record):
     bundles: dict[str, str]
     """Name of each bundle by sha256 of its graphs' hashes, 16 digits."""
     machine: Machine
-    ceilings: Ceilings | None
+    ceilings: tuple[Ceilings, ...]
     stages: tuple[StageResult, ...]
     clips: tuple[ClipResult, ...]
     engines: tuple[EngineBuild, ...] = ()

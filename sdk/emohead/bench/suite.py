@@ -160,11 +160,11 @@ class _Steps:
         self._done += 1
 
 
-def _ceilings(plan: Plan, steps: _Steps) -> Ceilings | None:
+def _ceilings(plan: Plan, steps: _Steps) -> tuple[Ceilings, ...]:
     if not plan.with_ceilings:
-        return None
+        return ()
     steps.begin("the machine's ceilings")
-    return measure_ceilings()
+    return (measure_ceilings(),)
 
 
 def _stages(
@@ -173,7 +173,8 @@ def _stages(
     results = []
     for stage, batches in plan.batches.items():
         steps.begin(stage)
-        results += measure_stage(stage, targets, batches, golden, plan.budget)
+        reference = golden.runner(stage, "cpu", threads=1)
+        results += measure_stage(reference, targets, batches, plan.budget)
     return results
 
 

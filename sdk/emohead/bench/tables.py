@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from emohead.bench.schema import ClipResult, Report, StageResult
+from emohead.bench.schema import Ceilings, ClipResult, Report, StageResult
 
 __all__ = ["Table", "hardware_of", "is_busy", "machine_lines", "tables"]
 
@@ -53,12 +53,15 @@ def machine_lines(report: Report) -> list[str]:
             f"load average before measuring {machine.load_average:g}: "
             + ("others were working too, the numbers are too bad" if is_busy(report) else "quiet")
         )
-    if (ceilings := report.ceilings) is not None:
-        lines.append(
-            f"ceilings on {ceilings.threads} threads: {ceilings.gemm_gflops:g} GFLOP/s float32, "
-            f"{ceilings.bandwidth_gb_s:g} GB/s copying"
-        )
-    return lines
+    return lines + [_ceiling_line(c) for c in report.ceilings]
+
+
+def _ceiling_line(ceilings: Ceilings) -> str:
+    where = "the GPU" if ceilings.device == "gpu" else f"{ceilings.threads} threads"
+    return (
+        f"ceilings of {where}: {ceilings.gemm_gflops:g} GFLOP/s {ceilings.precision}, "
+        f"{ceilings.bandwidth_gb_s:g} GB/s copying"
+    )
 
 
 def is_busy(report: Report) -> bool:

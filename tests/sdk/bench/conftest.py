@@ -88,7 +88,7 @@ def report() -> Report:
             packages={"numpy": "2.0"},
             load_average=0.1,
         ),
-        ceilings=Ceilings(gemm_gflops=200.0, bandwidth_gb_s=20.0, threads=2),
+        ceilings=(Ceilings(gemm_gflops=200.0, bandwidth_gb_s=20.0, threads=2),),
         stages=(
             stage(1),
             stage(4),

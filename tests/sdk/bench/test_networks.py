@@ -42,7 +42,9 @@ def test_the_items_of_a_batch_differ(tiny: Bundle):
 
 
 def test_right_results_are_timed_at_every_batch(tiny: Bundle, on_cpu: Target):
-    results = measure_stage(NEUTRAL_LANDMARKS.name, [on_cpu, on_cpu], (1, 4), tiny, BRIEF)
+    results = measure_stage(
+        tiny.runner(NEUTRAL_LANDMARKS.name, "cpu"), [on_cpu, on_cpu], (1, 4), BRIEF
+    )
     assert [r.batch for r in results] == [1, 1, 4, 4]
     for result in results:
         assert (result.refused, result.backend, result.precision) == ("", "cpu", "fp32")
@@ -55,8 +57,8 @@ def test_wrong_results_are_refused_before_the_clock_starts(
     tiny: Bundle, on_cpu: Target, other: Bundle
 ):
     wrong = Target(backend=on_cpu.backend, bundle=other)
-    stage = SPEAKER_ENCODER.name
-    right, refused = measure_stage(stage, [on_cpu, wrong], (1,), tiny, BRIEF)
+    reference = tiny.runner(SPEAKER_ENCODER.name, "cpu")
+    right, refused = measure_stage(reference, [on_cpu, wrong], (1,), BRIEF)
     assert right.timing is not None
     assert refused.timing is None
     assert refused.error > refused.tolerance
@@ -79,7 +81,8 @@ def test_a_backend_that_fails_is_a_finding(tiny: Bundle, on_cpu: Target, monkeyp
         raise BackendError("no memory: free some")
 
     monkeypatch.setattr(Target, "open", fail)
-    (result,) = measure_stage(SPEAKER_ENCODER.name, [on_cpu], (1,), tiny, BRIEF)
+    reference = tiny.runner(SPEAKER_ENCODER.name, "cpu")
+    (result,) = measure_stage(reference, [on_cpu], (1,), BRIEF)
     assert (result.timing, result.refused) == (None, "no memory: free some")
 
 

@@ -54,7 +54,7 @@ def test_the_page_says_what_was_found_and_what_was_not(report: Report):
 
 
 def test_an_empty_report_is_a_page_too(report: Report):
-    empty = report.model_copy(update={"stages": (), "clips": (), "ceilings": None, "absent": {}})
+    empty = report.model_copy(update={"stages": (), "clips": (), "ceilings": (), "absent": {}})
     assert "<table>" not in page_of(empty)
 
 
