@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from emohead.errors import EmoheadError
 if TYPE_CHECKING:
     from emohead.audio import Audio
     from emohead.bench.targets import Target
+    from emohead.executor import Track
     from emohead.head import TalkingHead
     from emohead.portrait import Portrait
 
@@ -92,13 +94,10 @@ class _Round:
 
     first_ms: float
     intervals_ms: list[float]
+    steady_fps: float
     total_s: float
     num_frames: int
     duration_s: float
-
-    @property
-    def steady_fps(self) -> float:
-        return 1e3 * len(self.intervals_ms) / sum(self.intervals_ms)
 
 
 def _measured(scenario: Scenario, began: float) -> ClipResult:
@@ -146,27 +145,67 @@ def _measured(scenario: Scenario, began: float) -> ClipResult:
 def _rounds(
     head: TalkingHead, face: Portrait, speech: Audio, scenario: Scenario
 ) -> Iterator[_Round]:
+    make = _made_together if scenario.kind == "tracks" else _made
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(scenario.rounds):
-            yield _made(head, face, speech, scenario, Path(folder) / "clip.mp4")
+            yield make(head, face, speech, scenario, Path(folder))
 
 
 def _made(
-    head: TalkingHead, face: Portrait, speech: Audio, scenario: Scenario, path: Path
+    head: TalkingHead, face: Portrait, speech: Audio, scenario: Scenario, folder: Path
 ) -> _Round:
     """Make a clip, noting when each frame was handed to the encoder."""
     at: list[float] = []
     began = time.perf_counter()
     clip = _animate(head, face, speech, scenario)
-    clip.save(path, progress=lambda done, total: at.append(time.perf_counter()))
+    clip.save(folder / "clip.mp4", progress=lambda done, total: at.append(time.perf_counter()))
     total_s = time.perf_counter() - began
     return _Round(
         first_ms=1e3 * (at[0] - began),
-        intervals_ms=[1e3 * float(d) for d in np.diff(at)],
+        intervals_ms=_intervals_ms(at),
+        steady_fps=(len(at) - 1) / (at[-1] - at[0]),
         total_s=total_s,
         num_frames=len(clip),
         duration_s=len(clip) / clip.fps,
     )
+
+
+def _made_together(
+    head: TalkingHead, face: Portrait, speech: Audio, scenario: Scenario, folder: Path
+) -> _Round:
+    """Make the clips of all tracks in an executor, each written by a thread of its own."""
+    with head.executor() as executor, ThreadPoolExecutor(scenario.tracks) as writers:
+        began = time.perf_counter()
+        tracks = [executor.submit(face, speech, seed=seed) for seed in range(scenario.tracks)]
+        paths = [folder / f"{number}.mp4" for number in range(scenario.tracks)]
+        times = list(writers.map(_written, tracks, paths))
+        total_s = time.perf_counter() - began
+        clip = tracks[0].clip.result()
+    everything = sorted(at for own in times for at in own)
+    return _Round(
+        first_ms=1e3 * (everything[0] - began),
+        intervals_ms=[ms for own in times for ms in _intervals_ms(own)],
+        steady_fps=(len(everything) - 1) / (everything[-1] - everything[0]),
+        total_s=total_s,
+        num_frames=len(everything),
+        duration_s=len(clip) / clip.fps,
+    )
+
+
+def _written(track: Track, path: Path) -> list[float]:
+    """Write a track's video; returns when each frame was handed to the encoder."""
+    from emohead.video import VideoWriter
+
+    clip, at = track.clip.result(), []
+    with VideoWriter(path, fps=clip.fps, audio=clip.speech) as writer:
+        for frame in track.frames():
+            writer.write(frame)
+            at.append(time.perf_counter())
+    return at
+
+
+def _intervals_ms(at: Sequence[float]) -> list[float]:
+    return [1e3 * float(d) for d in np.diff(at)]
 
 
 def _animate(head: TalkingHead, face: Portrait, speech: Audio, scenario: Scenario) -> Any:

@@ -92,11 +92,13 @@ def _part(scenario: Scenario) -> str:
 def _scenarios(quick: bool) -> list[Scenario]:
     lengths: tuple[float, ...] = (2, 6) if quick else (2, 5, 10, 30, 60)
     heights: tuple[int, ...] = (720,) if quick else (256, 512, 1080, 2160)
+    tracks: tuple[int, ...] = (1, 2) if quick else (1, 2, 4, 8, 16)
     rounds = 1 if quick else 3
     return [
         Scenario(kind="pipeline", rounds=2 if quick else 5),
         *(Scenario(kind="length", seconds=s, rounds=1 if s > 10 else rounds) for s in lengths),
         *(Scenario(kind="resolution", photo_px=h, seconds=3, rounds=rounds) for h in heights),
+        *(Scenario(kind="tracks", tracks=n, seconds=3, rounds=rounds) for n in tracks),
     ]
 
 

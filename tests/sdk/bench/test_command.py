@@ -50,7 +50,7 @@ def test_plans_cover_every_stage_and_kind():
     full, quick = plan_of(quick=False), plan_of(quick=True)
     assert list(full.batches) == list(quick.batches) == list(STAGES)
     assert full.batches[RENDERER.name] == (1, 2, 4, 8, 16)
-    assert {s.kind for s in full.scenarios} >= {"pipeline", "length", "resolution"}
+    assert {s.kind for s in full.scenarios} == {"pipeline", "length", "resolution", "tracks"}
     assert len(quick.scenarios) < len(full.scenarios)
     only = plan_of(quick=False, parts=["pipeline"])
     assert (only.with_ceilings, only.batches) == (False, {})
@@ -72,6 +72,14 @@ def test_a_clip_is_rendered_by_a_process_of_its_own(tiny_bundle: Path):
     assert found.steady_fps > found.fps > 0
     assert found.real_time_factor == pytest.approx(30 / found.fps, rel=1e-2)
     assert found.peak_rss_mib is None or found.peak_rss_mib > 50
+
+
+def test_tracks_are_rendered_together(tiny_bundle: Path):
+    scenario = Scenario(kind="tracks", bundle=str(tiny_bundle), seconds=0.5, tracks=3, rounds=1)
+    found = measure_clip(scenario)
+    assert (found.num_frames, found.frames.num_samples) == (45, 42)
+    assert found.duration_s == 0.5
+    assert found.real_time_factor == pytest.approx(90 / found.fps, rel=1e-2)
 
 
 def test_a_clip_that_fails_says_why(tmp_path: Path):
