@@ -1,10 +1,11 @@
-"""Command line ``emohead-export``: thin wrappers around ``packing.py`` and ``tiny.py``."""
+"""Command line ``emohead-export``: thin wrappers around the modules beside it."""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +15,18 @@ from emohead.bundle import Bundle
 from emohead.errors import EmoheadError
 from emohead.stages import STAGES
 from emohead_export.packing import export_bundle
+from emohead_export.precise_bundle import derive_bundle
 from emohead_export.tiny import write_tiny_bundle
 
 __all__ = ["app", "main"]
+
+
+class Wanted(str, Enum):
+    """Precisions that can be derived."""
+
+    fp16 = "fp16"
+    int8 = "int8"
+
 
 app = typer.Typer(
     name="emohead-export",
@@ -56,6 +66,34 @@ def bundle(
     )
     size = sum(entry.num_bytes for entry in written.manifest.stages.values())
     typer.echo(f"{out}: {len(written.manifest.stages)} stages, {size / 1e6:.1f} MB")
+
+
+@app.command()
+def precision(
+    bundle: Annotated[Path, typer.Argument(help="Folder or zip of fp32 graphs.")],
+    out: Annotated[Path, typer.Option(help="Folder to write, or a path ending in .zip.")],
+    precision: Annotated[
+        list[Wanted], typer.Option(help="Variant to add: fp16, int8; may be repeated.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Add fp16 and int8 variants to a bundle, compared stage by stage and on a sample clip."""
+    written = derive_bundle(
+        Bundle.open(bundle),
+        [wanted.value for wanted in dict.fromkeys(precision)],
+        out,
+        progress=lambda sentence: typer.echo(sentence, err=as_json),
+    )
+    manifest = written.manifest
+    if as_json:
+        stages = {
+            n: {p: v.metrics for p, v in e.variants.items()} for n, e in manifest.stages.items()
+        }
+        typer.echo(json.dumps({"path": str(out), "clip": manifest.metrics, "stages": stages}))
+    else:
+        variants = [v for entry in manifest.stages.values() for v in entry.variants.values()]
+        size = sum(variant.num_bytes for variant in variants)
+        typer.echo(f"{out}: {len(variants)} variants, {size / 1e6:.1f} MB")
 
 
 @app.command()

@@ -22,13 +22,13 @@ from emohead.runner import Runner
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 from emohead.stages import STAGES
 
-__all__ = ["Feed", "default_feeds", "recorded_feeds"]
+__all__ = ["EMOTION", "Feed", "default_feeds", "recorded_feeds"]
 
 Feed = dict[str, NDArray[Any]]
 FEEDS_PER_STAGE: Final = 12
 _SECONDS: Final = 2.5
 _FRAMES: Final = 40
-_EMOTION: Final = "happy"
+EMOTION: Final = "happy"
 """An emotion that moves every point; a voice read as neutral would leave one network idle."""
 
 
@@ -64,7 +64,7 @@ def recorded_feeds(bundle: Bundle) -> dict[str, list[Feed]]:
     face = head.portrait(SAMPLE_FACE)
     speech = Audio(read_audio(SAMPLE_SPEECH).samples[: int(_SECONDS * SAMPLE_RATE_HZ)])
     head.animate(face, speech)
-    for _ in islice(head.animate(face, speech, emotion=_EMOTION), _FRAMES):
+    for _ in islice(head.animate(face, speech, emotion=EMOTION), _FRAMES):
         pass
     return {stage: _evenly(recorder.feeds) for stage, recorder in recorders.items()}
 

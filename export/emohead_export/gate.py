@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from emohead.contract import TensorSpec
 from emohead.runner import Runner
-from emohead.stages import FRAME_SIZE_PX, POINTS
+from emohead.stages import EDGES, FRAME_SIZE_PX, POINTS
 from emohead_export.feeds import Feed
 from emohead_export.parity import relative_error
 
-__all__ = ["LIMITS", "Errors", "Gate", "Limits", "Precision", "psnr_db"]
+__all__ = ["LIMITS", "Errors", "Gate", "Limits", "Precision", "db_from_error", "psnr_db"]
 
 Array = NDArray[Any]
 Precision = Literal["fp16", "int8"]
@@ -50,6 +50,8 @@ _PX_PER_UNIT: Final = MappingProxyType(
         "px": 1.0,
         "share of the side": float(FRAME_SIZE_PX),
         "outer-eye-corner distance": 0.35 * FRAME_SIZE_PX,
+        # Points that have the wanted edges move up to three times further than one edge is off.
+        "canonical length, radian": 3 * 0.35 * FRAME_SIZE_PX,
     }
 )
 
@@ -121,10 +123,14 @@ class Gate:
         )
 
 
-def psnr_db(a: Array, b: Array, peak: float = 1.0) -> float:
-    """Peak signal-to-noise ratio of two pictures, dB; infinite where they are equal."""
-    mean = float(np.square(a.astype(np.float64) - b).mean())
-    return float(10 * np.log10(peak**2 / mean)) if mean > 0 else float("inf")
+def psnr_db(a: Array, b: Array) -> float:
+    """Peak signal-to-noise ratio of two pictures in [0, 1], dB; infinite where they are equal."""
+    return db_from_error(float(np.square(a.astype(np.float64) - b).mean()))
+
+
+def db_from_error(squared: float) -> float:
+    """Peak signal-to-noise ratio from a mean squared error of values in [0, 1], dB."""
+    return float(-10 * np.log10(squared)) if squared > 0 else float("inf")
 
 
 def _worst(values: Iterable[float]) -> float:
@@ -133,7 +139,8 @@ def _worst(values: Iterable[float]) -> float:
 
 
 def _px(tensor: TensorSpec, a: Array, b: Array) -> float:
-    if POINTS not in tensor.dims or tensor.unit not in _PX_PER_UNIT:
+    is_face = POINTS in tensor.dims or EDGES in tensor.dims
+    if not is_face or tensor.unit not in _PX_PER_UNIT:
         return 0.0
     return float(np.abs(a - b).max()) * _PX_PER_UNIT[tensor.unit]
 

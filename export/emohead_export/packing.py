@@ -63,13 +63,24 @@ class Part:
     """How the weights were trained."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Measured at export."""
+    variants: Mapping[str, tuple[bytes, Mapping[str, float]]] = field(default_factory=dict)
+    """Graph and measurements in other precisions."""
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """Content of the part's files by name."""
+        others = {self._file(p): model for p, (model, _) in self.variants.items()}
+        return {self._file(): self.model, **others}
+
+    def _file(self, variant: str = "") -> str:
+        return f"{self.spec.name}.{variant}.onnx" if variant else f"{self.spec.name}.onnx"
 
     @property
     def entry(self) -> StageEntry:
         """The part's line in the manifest."""
         return StageEntry.model_validate(
             {
-                "file": f"{self.spec.name}.onnx",
+                "file": self._file(),
                 "precision": self.precision,
                 "sha256": hashlib.sha256(self.model).hexdigest(),
                 "spec_sha256": spec_hash(self.spec),
@@ -79,6 +90,15 @@ class Part:
                 "sources": self.sources,
                 "training": self.training,
                 "metrics": dict(self.metrics),
+                "variants": {
+                    precision: {
+                        "file": self._file(precision),
+                        "sha256": hashlib.sha256(model).hexdigest(),
+                        "num_bytes": len(model),
+                        "metrics": dict(metrics),
+                    }
+                    for precision, (model, metrics) in self.variants.items()
+                },
             }
         )
 
@@ -203,6 +223,7 @@ def part_of(bundle: Bundle, stage: str) -> Part:
         precision=entry.precision,
         training=entry.training,
         metrics=entry.metrics,
+        variants={p: (bundle.model(stage, p), v.metrics) for p, v in entry.variants.items()},
     )
 
 
@@ -245,7 +266,8 @@ def write_bundle(
         metrics=dict(metrics or {}),
     )
     files = {MANIFEST_NAME: (manifest.model_dump_json(indent=1) + "\n").encode()}
-    files |= {part.entry.file: part.model for part in parts}
+    for part in parts:
+        files |= part.files
     size = sum(map(len, files.values()))
     if size > MAX_BUNDLE_BYTES:
         raise BundleError(

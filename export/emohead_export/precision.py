@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,7 @@ from emohead_export.graph import check_graph, set_metadata
 from emohead_export.half import half_graph, rounded_graph
 from emohead_export.islands import groups_of, starting_half
 from emohead_export.parity import natural_inputs
+from emohead_export.quantise import Layout, int8_graph, quantisable, ranges_seen
 
 if TYPE_CHECKING:
     import onnx
@@ -47,6 +49,8 @@ class Derived:
     """Content of the ONNX file."""
     errors: Errors
     """Measured on real and sample inputs, every rounding counted."""
+    twin: bytes
+    """Graph that shows on a CPU what the model gives on a GPU: every result is rounded."""
     num_nodes: int
     """Nodes that compute in the precision."""
     num_islands: int
@@ -60,6 +64,7 @@ def derive(
     out: Path,
     *,
     feeds: Sequence[Feed] | None = None,
+    layout: Layout = "tensorrt",
 ) -> Path:
     """Derive a graph in another precision and write it.
 
@@ -76,6 +81,8 @@ def derive(
     feeds : sequence of Feed, optional
         Real inputs to calibrate and judge with; by default those of the embedded bundle's
         sample clip, recorded once a process.
+    layout : {"tensorrt", "cpu"}
+        Where the int8 pairs stand: as TensorRT or as ONNX Runtime's CPU kernels fuse them.
 
     Returns
     -------
@@ -100,7 +107,7 @@ def derive(
             "give the path of an ONNX file of a bundle"
         ) from err
     real = default_feeds()[spec.name] if feeds is None else feeds
-    made = derived(spec, golden, precision, real)
+    made = derived(spec, golden, precision, real, layout)
     out.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=out.parent, suffix=".onnx")
     with os.fdopen(handle, "wb") as file:
@@ -109,7 +116,13 @@ def derive(
     return out
 
 
-def derived(spec: StageSpec, golden: bytes, precision: Precision, feeds: Sequence[Feed]) -> Derived:
+def derived(
+    spec: StageSpec,
+    golden: bytes,
+    precision: Precision,
+    feeds: Sequence[Feed],
+    layout: Layout = "tensorrt",
+) -> Derived:
     """Derive a graph in another precision; as ``derive``, without files.
 
     Parameters
@@ -121,7 +134,9 @@ def derived(spec: StageSpec, golden: bytes, precision: Precision, feeds: Sequenc
     precision : {"fp16", "int8"}
         What the heavy nodes compute in.
     feeds : sequence of Feed
-        Real inputs; sample inputs of the spec are added.
+        Real inputs; fp16 is judged on sample inputs of the spec too.
+    layout : {"tensorrt", "cpu"}
+        Where the int8 pairs stand.
 
     Returns
     -------
@@ -134,20 +149,30 @@ def derived(spec: StageSpec, golden: bytes, precision: Precision, feeds: Sequenc
         If no node can compute in the precision within the limits.
     """
     source = _read(spec, golden)
+    samples = [natural_inputs(spec, "min"), natural_inputs(spec, "opt")]
     reference = OrtRunner(spec, source.SerializeToString())
-    everything = [*feeds, natural_inputs(spec, "min"), natural_inputs(spec, "opt")]
-    gate = Gate(reference, precision, everything)
-    if precision != "fp16":
-        raise InputError(f"expected the precision fp16, got {precision!r}")
-    start = starting_half(spec, source)
-    chosen, errors = _narrowed(gate, start, lambda names: rounded_graph(source, names))
-    model = half_graph(source, chosen)
+    if precision == "fp16":
+        start = starting_half(spec, source)
+        gate = Gate(reference, precision, [*feeds, *samples])
+        chosen, errors = _narrowed(gate, start, partial(rounded_graph, source))
+        model, twin = half_graph(source, chosen), rounded_graph(source, chosen)
+    elif precision == "int8":
+        start = quantisable(source, layout)
+        # Ranges of real inputs say nothing about invented ones.
+        seen = list(feeds) or samples
+        ranges = ranges_seen(source, start, seen)
+        make = partial(int8_graph, source, ranges=ranges, layout=layout)
+        chosen, errors = _narrowed(Gate(reference, precision, seen), start, make)
+        model = twin = make(chosen)
+    else:
+        raise InputError(f"expected the precision fp16 or int8, got {precision!r}")
     metadata = {p.key: p.value for p in source.metadata_props}
     set_metadata(model, with_precision(metadata, precision))
     check_graph(spec, model)
     return Derived(
         model=model.SerializeToString(deterministic=True),
         errors=errors,
+        twin=twin.SerializeToString(),
         num_nodes=len(chosen),
         num_islands=len(start) - len(chosen),
     )
@@ -179,6 +204,11 @@ def _narrowed(gate: Gate, start: list[str], make: Make) -> tuple[list[str], Erro
         given_up = {name for group in ranking[:count] for name in groups[group]}
         return [name for name in start if name not in given_up]
 
+    if not start:
+        raise ParityError(
+            f"{gate.spec.name}: expected nodes that can compute in {gate.precision}, it has none; "
+            "keep this stage in fp32"
+        )
     groups = groups_of(start)
     ranking = list(groups)
     least, errors = 0, measured(start)
@@ -194,8 +224,7 @@ def _narrowed(gate: Gate, start: list[str], make: Make) -> tuple[list[str], Erro
     if not chosen:
         raise ParityError(
             f"{gate.spec.name}: expected nodes that can compute in {gate.precision} within the "
-            f"limits, found none (the last differs {gate.excess(errors):.3g} times the limit); "
-            "keep this stage in fp32"
+            "limits, found none; keep this stage in fp32"
         )
     return chosen, errors
 

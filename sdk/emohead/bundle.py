@@ -17,6 +17,7 @@ from emohead.backends import choose_backend, open_runner
 from emohead.contract import StageSpec, spec_hash
 from emohead.errors import BundleError, ContractError
 from emohead.geometry.topology import TOPOLOGY
+from emohead.graph_choice import graph_entry
 from emohead.metadata import REEXPORT, check_metadata
 from emohead.runner import OrtRunner, Runner
 from emohead.stages import STAGES
@@ -88,17 +89,20 @@ class Bundle:
         manifest = _read_manifest(where, files)
         bundle = cls(where, manifest, files)
         bundle._check_contract(stages)
-        for stage in manifest.stages:
-            bundle.model(stage)
+        for stage, entry in manifest.stages.items():
+            for precision in (entry.precision, *entry.variants):
+                bundle.model(stage, precision)
         return bundle
 
-    def model(self, stage: str) -> bytes:
+    def model(self, stage: str, precision: str | None = None) -> bytes:
         """Read the ONNX file of a stage and verify it.
 
         Parameters
         ----------
         stage : str
             Name of the stage.
+        precision : str, optional
+            Precision of the graph; the golden one by default.
 
         Returns
         -------
@@ -108,11 +112,13 @@ class Bundle:
         Raises
         ------
         BundleError
-            When the stage is missing, its file was altered, or it refers to data elsewhere.
+            When the stage or precision is missing, its file was altered, or it refers to data
+            elsewhere.
         """
         if stage not in self.manifest.stages:
             raise BundleError(self._lacks([stage]))
-        entry = self.manifest.stages[stage]
+        golden = self.manifest.stages[stage]
+        entry = graph_entry(golden, golden.precision if precision is None else precision)
         content = self._files.read(entry.file)
         digest = hashlib.sha256(content).hexdigest()
         if digest != entry.sha256:
@@ -128,7 +134,14 @@ class Bundle:
             )
         return content
 
-    def runner(self, stage: str, backend: str | Backend = "auto", *, threads: int = 0) -> Runner:
+    def runner(
+        self,
+        stage: str,
+        backend: str | Backend = "auto",
+        *,
+        threads: int = 0,
+        precision: str | None = None,
+    ) -> Runner:
         """Open a stage on a backend.
 
         Parameters
@@ -139,6 +152,8 @@ class Bundle:
             Name for ``choose_backend``, or its result.
         threads : int
             Threads inside an operator; 0 chooses by the machine's cores.
+        precision : str, optional
+            Precision of the graph; the golden one by default.
 
         Returns
         -------
@@ -153,14 +168,15 @@ class Bundle:
             When the backend does not work here.
         """
         chosen = choose_backend(backend) if isinstance(backend, str) else backend
-        model = self.model(stage)
-        spec, held = STAGES[stage], self.manifest.stages[stage].precision
+        model = self.model(stage, precision)
+        spec = STAGES[stage]
+        held = precision or self.manifest.stages[stage].precision
         try:
             runner = open_runner(chosen, spec, model, precision=held, threads=threads)
         except ContractError as err:
             raise BundleError(f"{self.path}: {err}") from err
         if isinstance(runner, OrtRunner):  # engines are built from graphs that were checked then
-            file = self.manifest.stages[stage].file
+            file = graph_entry(self.manifest.stages[stage], held).file
             check_metadata(spec, runner.metadata, f"{self.path}: {file}")
         return runner
 

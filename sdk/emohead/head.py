@@ -22,6 +22,7 @@ from emohead.emotion import Emotion
 from emohead.emotion_following import EmotionFollower, read_emotion
 from emohead.emotion_track import EmotionTrack, track_from
 from emohead.feeling import FOLLOW_S, Followed, Told
+from emohead.graph_choice import BUILDING, choose_precisions
 from emohead.images import read_image
 from emohead.life import BLINK_RATE, GAZE
 from emohead.liveliness import HEAD_MOTION, Life, stilled
@@ -87,6 +88,7 @@ class TalkingHead:
         *,
         backend: str | Backend = "auto",
         threads: int = 0,
+        precision: str = "auto",
     ) -> TalkingHead:
         """Load every network.
 
@@ -99,6 +101,9 @@ class TalkingHead:
             ``choose_backend`` says the precision too.
         threads : int
             Threads of one network call; 0 chooses by the machine's cores.
+        precision : {"auto", "fp32", "fp16", "int8"}
+            Which graphs of the bundle to run: ``auto`` takes int8 ones on a CPU where they are
+            faster, otherwise the golden ones. TensorRT builds engines in fp32 or fp16.
 
         Returns
         -------
@@ -107,14 +112,19 @@ class TalkingHead:
         Raises
         ------
         BundleError
-            If the bundle is missing, altered or made for another version.
+            If the bundle is missing, altered, made for another version, or without the precision.
         BackendError
             If the backend does not work on this machine.
         """
-        chosen = choose_backend(backend) if isinstance(backend, str) else backend
+        if isinstance(backend, str):
+            # Engines are built in a precision; elsewhere it is the file that has one.
+            backend = choose_backend(backend, precision if backend in BUILDING else "auto")
         opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-        runners = {s: opened.runner(s, chosen, threads=threads) for s in STAGES}
-        return cls(runners, chosen, bundle=opened)
+        precisions = choose_precisions(opened.manifest, precision, backend.name)
+        runners = {
+            s: opened.runner(s, backend, threads=threads, precision=precisions[s]) for s in STAGES
+        }
+        return cls(runners, backend, bundle=opened)
 
     def portrait(
         self,

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["SCHEMA_VERSION", "Manifest", "Source", "StageEntry", "Training"]
+__all__ = ["SCHEMA_VERSION", "Manifest", "Source", "StageEntry", "Training", "Variant"]
 
 SCHEMA_VERSION: Final = 1
 
@@ -52,6 +52,18 @@ class Training(_Record):
     """Weights that the run began with; empty for none."""
 
 
+class Variant(_Record):
+    """A stage's graph in another precision, derived from its golden one."""
+
+    file: FileName
+    """Name of the file beside the manifest; never a path."""
+    sha256: Sha256
+    """Of the file's content."""
+    num_bytes: int = Field(gt=0)
+    metrics: dict[str, float] = {}
+    """Distance from the golden graph, and for int8 the speed on the CPU that derived it."""
+
+
 class StageEntry(_Record):
     """One graph of the bundle."""
 
@@ -72,6 +84,8 @@ class StageEntry(_Record):
     """How the weights were trained; None where the run left no record."""
     metrics: dict[str, float] = {}
     """Measured at export, for example the parity error."""
+    variants: dict[Literal["fp16", "int8"], Variant] = {}
+    """The same network in other precisions."""
 
 
 class Manifest(_Record):

@@ -53,6 +53,7 @@ RGB = fixed("rgb", 3)
 XY = fixed("xy", 2)
 XYZ = fixed("xyz", 3)
 POINTS = fixed("points", NUM_LANDMARKS)
+EDGES = fixed("edges", NUM_EDGES)
 
 
 def _image(name: str, side: int, doc: str) -> TensorSpec:
@@ -221,7 +222,7 @@ EMOTION_ENCODER = StageSpec(
 
 
 def _edges(name: str, doc: str) -> TensorSpec:
-    dims = (BATCH, fixed("edges", NUM_EDGES), fixed("length_angle", 2))
+    dims = (BATCH, EDGES, fixed("length_angle", 2))
     return TensorSpec(
         name=name,
         dims=dims,

@@ -15,6 +15,7 @@ from emohead.cli.demo import demo
 from emohead.cli.doctor import doctor
 from emohead.cli.emotion import emotion
 from emohead.cli.engines import engines
+from emohead.cli.export import export
 from emohead.cli.inspect import inspect
 from emohead.cli.render import render
 from emohead.cli.study import study
@@ -49,6 +50,7 @@ def _options(
 for _command in (render, emotion, demo, inspect, doctor, bench):
     app.command()(_command)
 app.add_typer(engines)
+app.add_typer(export)
 app.add_typer(study)
 
 

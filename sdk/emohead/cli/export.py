@@ -1,0 +1,54 @@
+"""``emohead export``: networks in the form that another server takes.
+
+Opens ``emohead_export`` inside functions: the runtime imports no ONNX.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emohead.cli.reporting import ends_cleanly, print_json
+from emohead.errors import BackendError
+
+__all__ = ["export"]
+
+export = typer.Typer(name="export", help="Write networks for another server.", no_args_is_help=True)
+
+
+@export.callback()
+def _options() -> None:
+    """Write networks for another server."""
+
+
+@export.command()
+@ends_cleanly
+def triton(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Model repository to write.")],
+    bundle: Annotated[
+        Path | None, typer.Option(help="Folder or zip of networks; the embedded ones otherwise.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
+    platform: Annotated[
+        str, typer.Option(help="onnxruntime, or tensorrt for its TensorRT accelerator.")
+    ] = "onnxruntime",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Write a model repository for Triton Inference Server: every stage, with its config."""
+    from emohead.bundle import Bundle
+
+    try:
+        from emohead_export.triton import write_repository
+    except ImportError as err:
+        raise BackendError(
+            f"expected the extra `export`, but {err.name or 'a package'} cannot be imported; "
+            "run `pip install 'emohead[export]'`"
+        ) from err
+    opened = Bundle.open(bundle)
+    models = write_repository(opened, folder, precision=precision, platform=platform)  # type: ignore[arg-type]
+    if as_json:
+        print_json({"path": str(folder), "models": [path.name for path in models]})
+    else:
+        print(f"{folder}: {len(models)} models; tritonserver --model-repository={folder}")
