@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.backends import CPU_PROVIDER
+from emohead.machine import CPU_PROVIDER
 from emohead_export.feeds import Feed
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def ranges_seen(model: onnx.ModelProto, names: Collection[str], feeds: Sequence[
     fetched = [v for v in watched if v not in given]
     ranges = dict.fromkeys(watched, (0.0, _SMALLEST_RANGE))
     for feed in feeds:
-        seen = feed | dict(zip(fetched, session.run(fetched, feed), strict=True))
+        results = session.run(fetched, feed) if fetched else []
+        seen = feed | dict(zip(fetched, results, strict=True))
         for value, (low, high) in ranges.items():
             array = seen[value]
             ranges[value] = min(low, float(array.min())), max(high, float(array.max()))

@@ -10,6 +10,8 @@ from emohead.stages import STAGES
 from emohead_export.clean import prepared
 from emohead_export.half import half_graph
 from emohead_export.islands import starting_half
+from emohead_export.parity import natural_inputs
+from emohead_export.quantise import int8_graph, quantisable, ranges_seen
 
 trt = pytest.importorskip("tensorrt_rtx")
 
@@ -27,12 +29,16 @@ def parsed(model: onnx.ModelProto) -> tuple[object, object]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_every_stage_is_parsed(stage: str, precision: str) -> None:
     spec = STAGES[stage]
     model = prepared(onnx.load(DEFAULT_BUNDLE / f"{stage}.onnx"))
     if precision == "fp16":
         model = half_graph(model, starting_half(spec, model))
+    if precision == "int8":
+        names = quantisable(model, "tensorrt")
+        ranges = ranges_seen(model, names, [natural_inputs(spec, "opt")])
+        model = int8_graph(model, names, ranges, "tensorrt")
     network, _owner = parsed(model)
     ends = [network.get_input(i) for i in range(network.num_inputs)]
     ends += [network.get_output(i) for i in range(network.num_outputs)]
