@@ -107,7 +107,10 @@ def tiny(
 
 @app.command()
 def roofline(
-    results: Annotated[list[Path], typer.Argument(help="JSON of `emohead bench`, one or more.")],
+    results: Annotated[
+        list[Path] | None,
+        typer.Argument(help="JSON of `emohead bench`; without any, only costs and predictions."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Page to write.")] = Path("docs/roofline.md"),
     bundle: Annotated[
         Path | None, typer.Option(help="Networks that were measured; the embedded ones otherwise.")
@@ -117,7 +120,7 @@ def roofline(
     from emohead.bench.schema import read_report, write_text
     from emohead_export.roofline_page import roofline_page
 
-    reports = [read_report(path) for path in results]
+    reports = [read_report(path) for path in results or ()]
     write_text(out, roofline_page(Bundle.open(bundle), reports))
     typer.echo(str(out))
 

@@ -65,6 +65,12 @@ def test_the_page_has_costs_shares_and_marked_predictions(report: Report, tiny_b
     assert "None of these numbers was measured" in predictions
 
 
+def test_without_a_report_nothing_is_called_measured(tiny_bundle: Path):
+    page = roofline_page(Bundle.open(tiny_bundle), [])
+    assert "## Measured" not in page
+    assert "## Cost of one item" in page
+
+
 def test_reports_of_other_networks_are_refused(report: Report, tiny_bundle: Path):
     bundle = Bundle.open(tiny_bundle)
     other = report.model_copy(update={"bundles": {"f" * 16: "other"}})
