@@ -20,7 +20,7 @@ from emohead.stages import EDGES, FRAME_SIZE_PX, POINTS
 from emohead_export.feeds import Feed
 from emohead_export.parity import relative_error
 
-__all__ = ["LIMITS", "Errors", "Gate", "Limits", "Precision", "db_from_error", "psnr_db"]
+__all__ = ["LIMITS", "Errors", "Gate", "Limits", "Precision", "psnr_db"]
 
 Array = NDArray[Any]
 Precision = Literal["fp16", "int8"]
@@ -125,11 +125,7 @@ class Gate:
 
 def psnr_db(a: Array, b: Array) -> float:
     """Peak signal-to-noise ratio of two pictures in [0, 1], dB; infinite where they are equal."""
-    return db_from_error(float(np.square(a.astype(np.float64) - b).mean()))
-
-
-def db_from_error(squared: float) -> float:
-    """Peak signal-to-noise ratio from a mean squared error of values in [0, 1], dB."""
+    squared = float(np.square(a.astype(np.float64) - b).mean())
     return float(-10 * np.log10(squared)) if squared > 0 else float("inf")
 
 
