@@ -28,6 +28,8 @@ Array = npt.NDArray[np.float64]
 _TOLERANCE: Final = 2e-4
 """Canonical units, about a fiftieth of a pixel: where a frame's search may stop."""
 _MAX_STEPS: Final = 12
+_PIECE: Final = 128
+"""Frames solved at a time."""
 _LEAST_LIP_SHARE: Final = 0.25
 _LEAST_EYELID_SHARE: Final = 0.4
 
@@ -71,7 +73,9 @@ class Stylist:
         styled = faces.copy()
         moved = np.flatnonzero((scores[:, 1:] > 0).any(axis=1))
         if len(moved):
-            styled[moved] = self._styled(faces[moved], scores[moved])
+            # Frames are solved by themselves: in pieces memory does not grow with the clip.
+            for some in np.split(moved, range(_PIECE, len(moved), _PIECE)):
+                styled[some] = self._styled(faces[some], scores[some])
         return styled
 
     def _styled(self, faces: Array, scores: npt.NDArray[np.float32]) -> Array:
