@@ -21,20 +21,23 @@ SCENARIOS = [s.model_copy(update={"rounds": 1}) for s in plan_of(quick=False).sc
 
 def test_load(benchmark: Any, target: Target) -> None:
     head = benchmark.pedantic(
-        TalkingHead.load, args=(target.bundle,), kwargs={"backend": target.backend}, rounds=3
+        TalkingHead.load,
+        args=(target.bundle,),
+        kwargs={"backend": target.backend, "precision": target.graphs},
+        rounds=3,
     )
     assert head.portrait(SAMPLE_FACE) is not None
 
 
 def test_portrait(benchmark: Any, target: Target) -> None:
-    head = TalkingHead.load(target.bundle, backend=target.backend)
+    head = TalkingHead.load(target.bundle, backend=target.backend, precision=target.graphs)
     benchmark.pedantic(head.portrait, args=(SAMPLE_FACE,), rounds=5, warmup_rounds=1)
 
 
 def test_render(benchmark: Any, target: Target, golden: Bundle, tmp_path: Path) -> None:
     refusal = agreement_of(target, golden)
     assert not refusal, refusal
-    head = TalkingHead.load(target.bundle, backend=target.backend)
+    head = TalkingHead.load(target.bundle, backend=target.backend, precision=target.graphs)
     face = head.portrait(SAMPLE_FACE)
 
     def render() -> int:

@@ -22,7 +22,7 @@ LIMIT_S = 0.4
 
 @pytest.fixture
 def actor(target: Target) -> tuple[TalkingHead, Portrait]:
-    head = TalkingHead.load(target.bundle, backend=target.backend)
+    head = TalkingHead.load(target.bundle, backend=target.backend, precision=target.graphs)
     return head, head.portrait(SAMPLE_FACE)
 
 

@@ -74,8 +74,9 @@ def describe(scenario: Scenario) -> str:
     """Say in a phrase what a scenario renders."""
     length = f"{scenario.seconds:g} s" if scenario.seconds else "the sample"
     size = f"photos {scenario.photo_px} px high" if scenario.photo_px else "the 256x256 crop"
+    precision = scenario.precision if scenario.graphs == "fp32" else scenario.graphs
     tracks = f", {scenario.tracks} tracks" if scenario.tracks > 1 else ""
-    return f"{length} as {size}{tracks} on {scenario.backend} {scenario.precision}"
+    return f"{length} as {size}{tracks} on {scenario.backend} {precision}"
 
 
 def scenario_on(planned: Scenario, target: Target) -> Scenario:
@@ -83,6 +84,7 @@ def scenario_on(planned: Scenario, target: Target) -> Scenario:
     where = {
         "backend": target.backend.name,
         "precision": target.backend.precision,
+        "graphs": target.graphs,
         "bundle": target.bundle_path,
     }
     return planned.model_copy(update=where)
@@ -112,8 +114,9 @@ def _measured(scenario: Scenario, began: float) -> ClipResult:
     target = Target(
         backend=choose_backend(scenario.backend, scenario.precision),
         bundle=Bundle.open(scenario.bundle),
+        graphs=scenario.graphs,
     )
-    head = TalkingHead.load(target.bundle, backend=target.backend)
+    head = TalkingHead.load(target.bundle, backend=target.backend, precision=target.graphs)
     loaded = time.time()
     face = head.portrait(_photo(scenario.photo_px))
     prepared = time.time()

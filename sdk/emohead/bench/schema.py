@@ -121,6 +121,8 @@ class Scenario(_Record):
     backend: str = "cpu"
     precision: str = "fp32"
     """In which the backend computes fp32 graphs."""
+    graphs: str = "fp32"
+    """Precision of the files."""
     bundle: str | None = None
     """Path of the networks; None for the embedded ones."""
     seconds: float | None = Field(default=None, gt=0)

@@ -1,6 +1,5 @@
-"""What can be measured here: every backend that works, each with every bundle given.
+"""What can be measured here: every backend that works, with every precision of every bundle.
 
-A bundle's graphs carry their precision, so bundles stand for precisions.
 Not here: measuring (``networks.py``, ``clips.py``).
 """
 
@@ -15,6 +14,7 @@ from pathlib import Path
 from emohead.backends import BACKENDS, Backend, choose_backend
 from emohead.bundle import DEFAULT_BUNDLE, Bundle
 from emohead.errors import BackendError
+from emohead.graph_choice import BUILDING, choose_precisions
 from emohead.runner import Runner
 
 __all__ = ["Target", "find_backends", "find_targets", "fingerprint", "golden_of", "open_bundles"]
@@ -26,6 +26,8 @@ class Target:
 
     backend: Backend
     bundle: Bundle
+    graphs: str = "fp32"
+    """Precision of the files; stages that have none in it take their golden one."""
 
     @property
     def name(self) -> str:
@@ -43,13 +45,16 @@ class Target:
         return None if self.bundle.path == DEFAULT_BUNDLE else str(self.bundle.path)
 
     def precision_of(self, stage: str) -> str:
-        """Precision of one stage: the graph's, unless the backend computes fp32 graphs in less."""
-        stored = self.bundle.manifest.stages[stage].precision
-        return self.backend.precision if stored == "fp32" else stored
+        """Precision of one stage: the file's, unless the backend computes fp32 files in less."""
+        held = self._file_precision(stage)
+        return self.backend.precision if held == "fp32" else held
 
     def open(self, stage: str) -> Runner:
         """Open one stage."""
-        return self.bundle.runner(stage, self.backend)
+        return self.bundle.runner(stage, self.backend, precision=self._file_precision(stage))
+
+    def _file_precision(self, stage: str) -> str:
+        return choose_precisions(self.bundle.manifest, self.graphs, self.backend.name)[stage]
 
 
 def find_backends(names: Sequence[str] = ()) -> tuple[list[Backend], dict[str, str]]:
@@ -89,8 +94,21 @@ def find_backends(names: Sequence[str] = ()) -> tuple[list[Backend], dict[str, s
 
 
 def find_targets(backends: Sequence[Backend], bundles: Sequence[Bundle]) -> list[Target]:
-    """Pair every bundle with every backend."""
-    return [Target(backend=b, bundle=n) for n in bundles for b in backends]
+    """Pair every bundle with every backend, and with every precision that its files have."""
+    return [
+        Target(backend=backend, bundle=bundle, graphs=graphs)
+        for bundle in bundles
+        for backend in backends
+        for graphs in _file_precisions(bundle, backend)
+    ]
+
+
+def _file_precisions(bundle: Bundle, backend: Backend) -> list[str]:
+    """List precisions of the files that a backend takes: one that builds takes the golden ones."""
+    entries = bundle.manifest.stages.values()
+    golden = [e.precision for e in entries]
+    variants = [] if backend.name in BUILDING else [v for e in entries for v in e.variants]
+    return list(dict.fromkeys((*golden, *variants)))
 
 
 def golden_of(bundles: Sequence[Bundle]) -> Bundle:

@@ -7,10 +7,12 @@ import pytest
 
 from emohead.backends import Backend
 from emohead.bench.networks import agreement_of, judged, measure_stage, sample_batch
+from emohead.bench.suite import Plan, run_plan
 from emohead.bench.targets import Target, find_backends, find_targets, fingerprint, golden_of
 from emohead.bench.timing import Budget
 from emohead.bundle import Bundle
 from emohead.errors import BackendError
+from emohead.manifest import Variant
 from emohead.stages import NEUTRAL_LANDMARKS, SPEAKER_ENCODER, STAGES
 
 BRIEF = Budget(warmup=1, min_rounds=2, max_rounds=2)
@@ -110,6 +112,31 @@ def test_a_backend_that_halves_fp32_graphs_is_judged_by_half_precision(tiny: Bun
     assert {target.precision_of(s) for s in STAGES} == {target.precision} == {"fp16"}
 
 
+def test_variants_of_a_bundle_are_targets_and_small_stages_are_not_timed_twice(
+    tiny: Bundle, on_cpu: Target
+):
+    stage = SPEAKER_ENCODER.name
+    entry = tiny.manifest.stages[stage]
+    variant = Variant(file=entry.file, sha256=entry.sha256, num_bytes=entry.num_bytes)
+    varied = entry.model_copy(update={"variants": {"int8": variant}})
+    manifest = tiny.manifest.model_copy(update={"stages": {**tiny.manifest.stages, stage: varied}})
+    bundle = Bundle(tiny.path, manifest, tiny._files)
+    targets = find_targets([on_cpu.backend], [bundle])
+    assert [t.name for t in targets] == ["cpu fp32", "cpu fp32+int8"]
+    plan = Plan(
+        quick=True,
+        with_ceilings=False,
+        batches={stage: (1,), NEUTRAL_LANDMARKS.name: (1,)},
+        budget=BRIEF,
+    )
+    found = [(r.stage, r.precision, r.tolerance) for r in run_plan(plan, targets, bundle).stages]
+    assert found == [
+        (stage, "fp32", SPEAKER_ENCODER.tolerance["fp32"]),
+        (stage, "int8", SPEAKER_ENCODER.tolerance["int8"]),
+        (NEUTRAL_LANDMARKS.name, "fp32", NEUTRAL_LANDMARKS.tolerance["fp32"]),
+    ]
+
+
 def test_targets_are_all_pairs_and_the_golden_networks_are_fp32(
     tiny: Bundle, on_cpu: Target, other: Bundle, monkeypatch
 ):
@@ -120,6 +147,7 @@ def test_targets_are_all_pairs_and_the_golden_networks_are_fp32(
     entries = {
         s: e.model_copy(update={"precision": "fp16"}) for s, e in tiny.manifest.stages.items()
     }
+    assert [t.graphs for t in targets] == ["fp32", "fp32"]
     half = Bundle(tiny.path, tiny.manifest.model_copy(update={"stages": entries}), tiny._files)
     assert golden_of([half, other]) is other
     assert golden_of([half]).manifest.name == "default"
