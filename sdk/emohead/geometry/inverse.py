@@ -6,10 +6,12 @@ Numpy only. Called for every frame of a talking head, hence the precomputed spar
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 from emohead.errors import InputError
 from emohead.geometry.edges import (
@@ -107,11 +109,19 @@ def landmarks_from_edges(
     _check(wanted, origin)
     flat_edges, flat_start = wanted.reshape(-1, NUM_EDGES, 2), origin.reshape(-1, NUM_LANDMARKS, 3)
     solved: Array = np.empty_like(flat_start)
-    for first in range(0, len(solved), _BATCH):
-        part = slice(first, first + _BATCH)
-        goal = _Goal(flat_edges[part])
-        solved[part] = _solve(goal, flat_start[part], tolerance, max_steps, retry)
+    # Systems this small gain nothing from threads, which wait for each other on busy cores.
+    with _linear_algebra().limit(limits=1, user_api="blas"):
+        for first in range(0, len(solved), _BATCH):
+            part = slice(first, first + _BATCH)
+            goal = _Goal(flat_edges[part])
+            solved[part] = _solve(goal, flat_start[part], tolerance, max_steps, retry)
     return solved.reshape(origin.shape)
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """Find the thread pools of the linear algebra that is loaded, once."""
+    return ThreadpoolController()
 
 
 def _check(edges: Array, start: Array) -> None:
