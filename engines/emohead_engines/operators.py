@@ -18,7 +18,8 @@ __all__ = ["ALLOWED_OPERATORS", "check_operators"]
 
 _SHAPES = "Concat ConstantOfShape Expand Flatten Gather Reshape Shape Slice Split Squeeze Unsqueeze"
 _MATHS = (
-    "Abs Add Clip Div Exp Log Mod Mul Neg Pow ReduceMax ReduceMean ReduceMin ReduceSum Sqrt Sub"
+    "Abs Add Clip Div Exp Log Mod Mul Neg Pow "
+    "Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Sqrt Sub"
 )
 _LOGIC = "And Cast Constant Equal Greater Identity Less Max Min Not Or Where"
 _NETS = "AveragePool BatchNormalization Conv ConvTranspose DepthToSpace Gemm GlobalAveragePool "
