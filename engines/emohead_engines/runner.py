@@ -14,11 +14,10 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from emohead.contract import zero_state
 from emohead.errors import BackendError
-from emohead.runner import Runner, check_feed
+from emohead.runner import Runner
 from emohead.stages import BATCH
-from emohead.steps import State, Steps, batched, unbatched
+from emohead.steps import State, Steps, unbatched
 from emohead_engines.device import Device, open_device
 from emohead_engines.engine import Engine
 from emohead_engines.lane import Lane
@@ -147,11 +146,8 @@ class TensorRtSteps(Steps):
         held: Sequence[Mapping[str, Array]],
         states: Sequence[State] | None = None,
     ) -> None:
-        spec = runner.spec
-        super().__init__(spec, held, states)
-        constants = batched(spec, held)
-        check_feed(spec, constants, tuple(constants))
-        begin = zero_state(spec, self.batch) if states is None else batched(spec, states)
+        super().__init__(runner.spec, held, states)
+        constants, begin = self._joined(held, states)
         self._lane = runner.lend(self.batch)
         self._finish = weakref.finalize(self, runner.take_back, self.batch, self._lane)
         self._finish.atexit = False

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.contract import StageSpec, TensorSpec, shape_of, zero_state
+from emohead.contract import StageSpec, TensorSpec, shape_of
 from emohead.errors import BackendError, BundleError
 from emohead.machine import CUDA_PROVIDER, TENSORRT_PROVIDER
-from emohead.runner import OrtRunner, check_feed, open_session, session_options
-from emohead.steps import State, Steps, batched, unbatched
+from emohead.runner import OrtRunner, open_session, session_options
+from emohead.steps import State, Steps, unbatched
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -184,11 +184,8 @@ class DeviceSteps(Steps):
         held: Sequence[Mapping[str, Array]],
         states: Sequence[State] | None = None,
     ) -> None:
-        spec = runner.spec
-        super().__init__(spec, held, states)
-        constants = batched(spec, held)
-        check_feed(spec, constants, tuple(constants))
-        begin = zero_state(spec, self.batch) if states is None else batched(spec, states)
+        super().__init__(runner.spec, held, states)
+        constants, begin = self._joined(held, states)
         self._runner = runner
         self._slot: _Slot | None = runner._take(self.batch, self.fed, self.given)
         self._slot.begin({**constants, **begin})

@@ -102,6 +102,18 @@ class Steps(ABC):
     def states(self) -> list[dict[str, Array]]:
         """Copy the state of every stream to the host."""
 
+    def _joined(
+        self, held: Sequence[Mapping[str, Array]], states: Sequence[State] | None
+    ) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Batch and check what is held; batch the states to begin with."""
+        from emohead.runner import check_feed
+
+        constants = batched(self.spec, held)
+        check_feed(self.spec, constants, tuple(constants))
+        if states is None:
+            return constants, zero_state(self.spec, self.batch)
+        return constants, batched(self.spec, states)
+
     def close(self) -> None:  # noqa: B027 - in host memory there is nothing to release
         """Release what the backend holds."""
 
@@ -127,15 +139,9 @@ class HostSteps(Steps):
         held: Sequence[Mapping[str, Array]],
         states: Sequence[State] | None = None,
     ) -> None:
-        from emohead.runner import check_feed
-
         super().__init__(runner.spec, held, states)
         self._runner = runner
-        self._held = batched(runner.spec, held)
-        check_feed(runner.spec, self._held, tuple(self._held))
-        self._state = (
-            zero_state(runner.spec, self.batch) if states is None else batched(runner.spec, states)
-        )
+        self._held, self._state = self._joined(held, states)
 
     def states(self) -> list[dict[str, Array]]:
         """Copy the state of every stream."""
