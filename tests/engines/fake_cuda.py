@@ -182,6 +182,18 @@ def _pycuda_names(gpu: FakeGpu) -> dict[str, Any]:
         def __del__(self) -> None:
             gpu.close_stream(self.handle)
 
+    return {
+        "Error": Error,
+        "Context": Context,
+        "Device": Device,
+        "Stream": Stream,
+        "init": lambda: None,
+        "get_version": lambda: (12, 6, 0),
+        **_pycuda_memory(gpu),
+    }
+
+
+def _pycuda_memory(gpu: FakeGpu) -> dict[str, Any]:
     class DeviceAllocation:
         def __init__(self, num_bytes: int) -> None:
             self._address = gpu.allocate(num_bytes)
@@ -198,12 +210,6 @@ def _pycuda_names(gpu: FakeGpu) -> dict[str, Any]:
             return SimpleNamespace(free=lambda: gpu.unpin(self.ctypes.data))
 
     return {
-        "Error": Error,
-        "Context": Context,
-        "Device": Device,
-        "Stream": Stream,
-        "init": lambda: None,
-        "get_version": lambda: (12, 6, 0),
         "mem_alloc": DeviceAllocation,
         "pagelocked_empty": lambda shape, dtype: gpu.pin(shape).view(Pagelocked),
         "memcpy_htod_async": lambda dest, src, stream: gpu.upload(dest, src, stream.handle),

@@ -171,6 +171,192 @@ class Config:
         return True
 
 
+class Parser:
+    _unsupported: tuple[str, ...] = ()
+
+    def __init__(self, network: Network, logger: ILogger) -> None:
+        self._network = network
+        self._errors: list[ParserError] = []
+
+    def _bad(self, content: bytes) -> list[int]:
+        nodes = onnx.load_from_string(content).graph.node
+        return [i for i, n in enumerate(nodes) if n.op_type in self._unsupported]
+
+    def parse(self, model: bytes) -> bool:
+        self._errors = [ParserError(i, "No importer registered") for i in self._bad(model)]
+        if not self._errors:
+            self._network.load(model)
+        return not self._errors
+
+    @property
+    def num_errors(self) -> int:
+        return len(self._errors)
+
+    def get_error(self, index: int) -> ParserError:
+        return self._errors[index]
+
+
+class OldParser(Parser):
+    def supports_model(self, model: bytes) -> tuple[bool, list[tuple[list[int], bool]]]:
+        bad = self._bad(model)
+        return not bad, [([i], False) for i in bad]
+
+
+class NewParser(Parser):
+    def supports_model_v2(self, model: bytes) -> bool:
+        self._groups = [([i], False) for i in self._bad(model)]
+        return not self._groups
+
+    @property
+    def num_subgraphs(self) -> int:
+        return len(self._groups)
+
+    def is_subgraph_supported(self, index: int) -> bool:
+        return self._groups[index][1]
+
+    def get_subgraph_nodes(self, index: int) -> list[int]:
+        return self._groups[index][0]
+
+
+class Builder:
+    _version: str
+    _gpu: FakeGpu
+    _creation: Any
+    _complaint: str
+    _seen: dict[str, Any]
+
+    def __init__(self, logger: ILogger) -> None:
+        self._logger = logger
+
+    def create_network(self, flags: int = 0) -> Network:
+        known = sum(1 << int(f) for f in self._creation)
+        assert flags & ~known == 0, "a flag that this version does not know"
+        if self._version == "8.6":
+            assert flags & 1, "8.6 parses ONNX with EXPLICIT_BATCH only"
+        return Network(flags)
+
+    def create_builder_config(self) -> Config:
+        return Config()
+
+    def create_optimization_profile(self) -> Profile:
+        return Profile()
+
+    def build_serialized_network(self, network: Network, config: Config) -> Any:
+        self._seen["config"], self._seen["network"] = config, network
+        if config.progress_monitor is not None:
+            config.progress_monitor.phase_start("Building engine", None, 1)
+            if not config.progress_monitor.step_complete("Building engine", 0):
+                return None
+            config.progress_monitor.phase_finish("Building engine")
+        problem = self._complaint or _problem(self._version, network, config)
+        if problem:
+            self._logger.log(ILogger.ERROR, problem)
+            return None
+        if config.cache is not None:
+            config.cache.content += b"|timed"
+        header = {"version": VERSIONS[self._version][1], "gpu": self._gpu.name}
+        return memoryview(json.dumps(header).encode() + b"\n" + network.model.SerializeToString())
+
+
+def _problem(version: str, network: Network, config: Config) -> str:
+    (profile,) = config.profiles
+    for i in range(network.num_inputs):
+        tensor = network.get_input(i)
+        if -1 in tensor.shape and tensor.name not in profile.shapes:
+            return f"{tensor.name}: dynamic, but no optimization profile gives its dimensions"
+    is_half = any(i.data_type == HALF for i in network.model.graph.initializer)
+    if version == "8.6" and is_half and 0 not in config.flags:
+        return "half weights, but the FP16 flag is not set"
+    if network.flags & 2 and config.flags & {0, 1}:
+        return "precision flags in a strongly typed network"
+    return ""
+
+
+class Engine:
+    _gpu: FakeGpu
+
+    def __init__(self, content: bytes, logger: ILogger) -> None:
+        network = Network(0)
+        network.load(content)
+        self.content = content
+        self.logger = logger
+        self.inputs = {t.name: t for t in (network.get_input(i) for i in range(network.num_inputs))}
+        outputs = (network.get_output(i) for i in range(network.num_outputs))
+        self.tensors = self.inputs | {t.name: t for t in outputs}
+        self.num_io_tensors = len(self.tensors)
+        self.session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+    def get_tensor_name(self, index: int) -> str:
+        return list(self.tensors)[index]
+
+    def get_tensor_mode(self, name: str) -> TensorIOMode:
+        return TensorIOMode.INPUT if name in self.inputs else TensorIOMode.OUTPUT
+
+    def get_tensor_shape(self, name: str) -> tuple[int, ...]:
+        return self.tensors[name].shape
+
+    def get_tensor_dtype(self, name: str) -> DataType:
+        return self.tensors[name].dtype
+
+    def create_execution_context(self) -> Any:
+        self._gpu.need_context()
+        return Context(self)
+
+
+class Context:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._addresses: dict[str, int] = {}
+
+    def set_input_shape(self, name: str, shape: Any) -> bool:
+        wanted = self._engine.inputs[name].shape
+        self._shapes[name] = tuple(shape)
+        return all(w in (-1, s) for w, s in zip(wanted, shape, strict=True))
+
+    def set_tensor_address(self, name: str, memory: int) -> bool:
+        self._addresses[name] = int(memory)
+        return name in self._engine.tensors
+
+    def execute_async_v3(self, stream_handle: int) -> bool:
+        shapes, addresses = dict(self._shapes), dict(self._addresses)
+        if set(addresses) != set(self._engine.tensors) or set(shapes) != set(self._engine.inputs):
+            return False
+        assert len(set(addresses.values())) == len(addresses), "two tensors share a buffer"
+        self._engine._gpu.enqueue(stream_handle, lambda: self._compute(shapes, addresses))
+        return True
+
+    def _compute(self, shapes: dict[str, Any], addresses: dict[str, int]) -> None:
+        feed = {}
+        for name, shape in shapes.items():
+            size = int(np.prod(shape)) * 4
+            held = self._engine._gpu.bytes_at(addresses[name], size)
+            feed[name] = held.copy().view(np.float32).reshape(shape)
+        names = [n for n in self._engine.tensors if n not in shapes]
+        for name, array in zip(names, self._engine.session.run(names, feed), strict=True):
+            flat = np.ascontiguousarray(array).view(np.uint8).ravel()
+            self._engine._gpu.bytes_at(addresses[name], flat.nbytes)[:] = flat
+
+
+class Runtime:
+    _version: str
+    _engine: type[Engine]
+
+    def __init__(self, logger: ILogger) -> None:
+        self._logger = logger
+
+    def deserialize_cuda_engine(self, serialized_engine: bytes) -> Engine | None:
+        self._engine._gpu.need_context()
+        header, _, content = serialized_engine.partition(b"\n")
+        if (
+            not re.match(rb"^\{.*\}$", header)
+            or json.loads(header)["version"] != VERSIONS[self._version][1]
+        ):
+            self._logger.log(ILogger.ERROR, "Version tag does not match")
+            return None
+        return self._engine(content, self._logger)
+
+
 def make_trt(
     version: str,
     gpu: FakeGpu,
@@ -185,199 +371,29 @@ def make_trt(
     """
     name, full = VERSIONS[version]
     trt = ModuleType(name)
-    creation, flags = _creation_flags(version), _builder_flags(version)
-    seen: dict[str, Any] = {}
-
-    class Parser:
-        def __init__(self, network: Network, logger: ILogger) -> None:
-            self._network = network
-            self._errors: list[ParserError] = []
-
-        def _bad(self, content: bytes) -> list[int]:
-            nodes = onnx.load_from_string(content).graph.node
-            return [i for i, n in enumerate(nodes) if n.op_type in unsupported]
-
-        def parse(self, model: bytes) -> bool:
-            self._errors = [ParserError(i, "No importer registered") for i in self._bad(model)]
-            if not self._errors:
-                self._network.load(model)
-            return not self._errors
-
-        @property
-        def num_errors(self) -> int:
-            return len(self._errors)
-
-        def get_error(self, index: int) -> ParserError:
-            return self._errors[index]
-
-    class OldParser(Parser):
-        def supports_model(self, model: bytes) -> tuple[bool, list[tuple[list[int], bool]]]:
-            bad = self._bad(model)
-            return not bad, [([i], False) for i in bad]
-
-    class NewParser(Parser):
-        def supports_model_v2(self, model: bytes) -> bool:
-            self._groups = [([i], False) for i in self._bad(model)]
-            return not self._groups
-
-        @property
-        def num_subgraphs(self) -> int:
-            return len(self._groups)
-
-        def is_subgraph_supported(self, index: int) -> bool:
-            return self._groups[index][1]
-
-        def get_subgraph_nodes(self, index: int) -> list[int]:
-            return self._groups[index][0]
-
-    class Builder:
-        def __init__(self, logger: ILogger) -> None:
-            self._logger = logger
-
-        def create_network(self, flags: int = 0) -> Network:
-            known = sum(1 << int(f) for f in creation)
-            assert flags & ~known == 0, "a flag that this version does not know"
-            if version == "8.6":
-                assert flags & 1, "8.6 parses ONNX with EXPLICIT_BATCH only"
-            return Network(flags)
-
-        def create_builder_config(self) -> Config:
-            return Config()
-
-        def create_optimization_profile(self) -> Profile:
-            return Profile()
-
-        def build_serialized_network(self, network: Network, config: Config) -> Any:
-            seen["config"], seen["network"] = config, network
-            if config.progress_monitor is not None:
-                config.progress_monitor.phase_start("Building engine", None, 1)
-                if not config.progress_monitor.step_complete("Building engine", 0):
-                    return None
-                config.progress_monitor.phase_finish("Building engine")
-            problem = complaint or _problem(network, config)
-            if problem:
-                self._logger.log(ILogger.ERROR, problem)
-                return None
-            if config.cache is not None:
-                config.cache.content += b"|timed"
-            header = {"version": full, "gpu": gpu.name}
-            return memoryview(
-                json.dumps(header).encode() + b"\n" + network.model.SerializeToString()
-            )
-
+    creation, seen = _creation_flags(version), dict[str, Any]()
+    own: dict[str, Any] = {"_version": version, "_gpu": gpu, "_creation": creation}
+    own |= {"_complaint": complaint, "_seen": seen}
     if version in ("8.6", "10"):
-        Builder.platform_has_fast_fp16 = has_fast_fp16  # type: ignore[attr-defined]
-        Builder.platform_has_fast_int8 = has_fast_fp16  # type: ignore[attr-defined]
-
-    def _problem(network: Network, config: Config) -> str:
-        (profile,) = config.profiles
-        for i in range(network.num_inputs):
-            tensor = network.get_input(i)
-            if -1 in tensor.shape and tensor.name not in profile.shapes:
-                return f"{tensor.name}: dynamic, but no optimization profile gives its dimensions"
-        is_half = any(i.data_type == HALF for i in network.model.graph.initializer)
-        if version == "8.6" and is_half and 0 not in config.flags:
-            return "half weights, but the FP16 flag is not set"
-        if network.flags & 2 and config.flags & {0, 1}:
-            return "precision flags in a strongly typed network"
-        return ""
-
-    class Engine:
-        def __init__(self, content: bytes, logger: ILogger) -> None:
-            network = Network(0)
-            network.load(content)
-            self.content = content
-            self.logger = logger
-            self.inputs = {
-                t.name: t for t in (network.get_input(i) for i in range(network.num_inputs))
-            }
-            outputs = (network.get_output(i) for i in range(network.num_outputs))
-            self.tensors = self.inputs | {t.name: t for t in outputs}
-            self.num_io_tensors = len(self.tensors)
-            self.session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
-
-        def get_tensor_name(self, index: int) -> str:
-            return list(self.tensors)[index]
-
-        def get_tensor_mode(self, name: str) -> TensorIOMode:
-            return TensorIOMode.INPUT if name in self.inputs else TensorIOMode.OUTPUT
-
-        def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-            return self.tensors[name].shape
-
-        def get_tensor_dtype(self, name: str) -> DataType:
-            return self.tensors[name].dtype
-
-        def create_execution_context(self) -> Any:
-            gpu.need_context()
-            return Context(self)
-
+        own |= {"platform_has_fast_fp16": has_fast_fp16, "platform_has_fast_int8": has_fast_fp16}
     memory = "device_memory_size_v2" if version in ("11", "rtx") else "device_memory_size"
-    setattr(Engine, memory, 1 << 20)
-
-    class Context:
-        def __init__(self, engine: Engine) -> None:
-            self._engine = engine
-            self._shapes: dict[str, tuple[int, ...]] = {}
-            self._addresses: dict[str, int] = {}
-
-        def set_input_shape(self, name: str, shape: Any) -> bool:
-            wanted = self._engine.inputs[name].shape
-            self._shapes[name] = tuple(shape)
-            return all(w in (-1, s) for w, s in zip(wanted, shape, strict=True))
-
-        def set_tensor_address(self, name: str, memory: int) -> bool:
-            self._addresses[name] = int(memory)
-            return name in self._engine.tensors
-
-        def execute_async_v3(self, stream_handle: int) -> bool:
-            shapes, addresses = dict(self._shapes), dict(self._addresses)
-            if set(addresses) != set(self._engine.tensors) or set(shapes) != set(
-                self._engine.inputs
-            ):
-                return False
-            assert len(set(addresses.values())) == len(addresses), "two tensors share a buffer"
-            gpu.enqueue(stream_handle, lambda: self._compute(shapes, addresses))
-            return True
-
-        def _compute(self, shapes: dict[str, Any], addresses: dict[str, int]) -> None:
-            feed = {}
-            for name, shape in shapes.items():
-                size = int(np.prod(shape)) * 4
-                held = gpu.bytes_at(addresses[name], size)
-                feed[name] = held.copy().view(np.float32).reshape(shape)
-            names = [n for n in self._engine.tensors if n not in shapes]
-            for name, array in zip(names, self._engine.session.run(names, feed), strict=True):
-                flat = np.ascontiguousarray(array).view(np.uint8).ravel()
-                gpu.bytes_at(addresses[name], flat.nbytes)[:] = flat
-
-    class Runtime:
-        def __init__(self, logger: ILogger) -> None:
-            self._logger = logger
-
-        def deserialize_cuda_engine(self, serialized_engine: bytes) -> Engine | None:
-            gpu.need_context()
-            header, _, content = serialized_engine.partition(b"\n")
-            if not re.match(rb"^\{.*\}$", header) or json.loads(header)["version"] != full:
-                self._logger.log(ILogger.ERROR, "Version tag does not match")
-                return None
-            return Engine(content, self._logger)
-
+    engine: Any = type("Engine", (Engine,), {"_gpu": gpu, memory: 1 << 20})
+    parser = OldParser if version == "8.6" else NewParser
     vars(trt).update(
         __version__=full,
         ILogger=ILogger,
         NetworkDefinitionCreationFlag=creation,
-        BuilderFlag=flags,
+        BuilderFlag=_builder_flags(version),
         MemoryPoolType=MemoryPoolType,
         TensorIOMode=TensorIOMode,
         DataType=DataType,
-        Builder=Builder,
-        OnnxParser={"8.6": OldParser}.get(version, NewParser),
-        Runtime=Runtime,
+        Builder=type("Builder", (Builder,), own),
+        OnnxParser=type("OnnxParser", (parser,), {"_unsupported": unsupported}),
+        Runtime=type("Runtime", (Runtime,), {"_version": version, "_engine": engine}),
         seen=seen,
     )
     if version != "8.6":
         trt.IProgressMonitor = IProgressMonitor  # type: ignore[attr-defined]
-    trt.ICudaEngine, trt.IExecutionContext = Engine, Context  # type: ignore[attr-defined]
+    trt.ICudaEngine, trt.IExecutionContext = engine, Context  # type: ignore[attr-defined]
     trt.IBuilderConfig, trt.INetworkDefinition = Config, Network  # type: ignore[attr-defined]
     return trt
