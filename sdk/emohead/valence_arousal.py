@@ -28,8 +28,8 @@ PUBLISHED: Final[dict[str, tuple[tuple[float, float] | None, float | None]]] = {
 }
 """Published places of the categories, by growing angle: mean pleasure and arousal of the word [1]_
 (*happy, surprised, angry, fearful, disgusted, sad*), and degrees on the circle [2]_ (*happy,
-astonished, angry, afraid, sad, calm*); None where that source has no such word. [1]_ was compared with
-secondary listings, [2]_ with nothing: look both up before quoting.
+astonished, angry, afraid, sad, calm*); None where that source has no such word. [1]_ was compared
+with secondary listings, [2]_ with nothing: look both up before quoting.
 
 References
 ----------
