@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -102,6 +104,18 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 
 def _start() -> None:
+    """Of a worker: one thread for each library, and an end when the caller has ended."""
     import cv2
+    from threadpoolctl import threadpool_limits
 
+    os.environ["OMP_NUM_THREADS"] = "1"  # for what is loaded later, torch above all
     cv2.setNumThreads(1)
+    threadpool_limits(1)
+    threading.Thread(target=_end_with_the_caller, daemon=True).start()
+
+
+def _end_with_the_caller() -> None:
+    caller = multiprocessing.parent_process()
+    assert caller is not None
+    caller.join()
+    os._exit(1)
