@@ -21,7 +21,7 @@ from emohead.render import FrameRenderer, PortraitFeatures
 from emohead.runner import Runner
 from emohead.video import VideoWriter
 
-__all__ = ["Clip"]
+__all__ = ["Clip", "Progress"]
 
 Progress = Callable[[int, int], object]
 """Called with the number of frames done and the number in all."""

@@ -78,7 +78,7 @@ class TalkingHead:
         self, runners: Mapping[str, Runner], backend: Backend, *, bundle: Bundle | None = None
     ) -> None:
         self._runners = runners
-        self._bundle = bundle
+        self.bundle = bundle
         self.backend = backend
 
     @classmethod
@@ -379,8 +379,8 @@ class TalkingHead:
         from emohead.executor import Executor
 
         renderer = self._runners[RENDERER.name]
-        if self.backend.name == "cpu" and self._bundle is not None:
-            renderer = self._bundle.runner(RENDERER.name, self.backend, threads=1)
+        if self.backend.name == "cpu" and self.bundle is not None:
+            renderer = self.bundle.runner(RENDERER.name, self.backend, threads=1)
             lanes = lanes or default_threads()
         return Executor(
             renderer,

@@ -6,6 +6,7 @@ Not here: reading files and comparing hashes (``bundle.py``).
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -103,3 +104,8 @@ class Manifest(_Record):
     """Graphs by stage name."""
     metrics: dict[str, float] = {}
     """Quality on held-out people, where it was measured."""
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the bundle: it covers every file's hash, for those are in here."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emohead.cli.job import RenderJob, run_job
+from emohead.cli.job import RenderTask, run_task
 from emohead.cli.reporting import ends_cleanly
 from emohead.errors import InputError
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
@@ -29,4 +29,5 @@ def demo(
         raise InputError(
             f"the output folder {out.parent} cannot be made ({err.strerror}): choose another --out"
         ) from err
-    run_job(RenderJob(face=SAMPLE_FACE, speech=SAMPLE_SPEECH, out=out), as_json=as_json)
+    fields = {"face": SAMPLE_FACE, "speech": SAMPLE_SPEECH}
+    run_task(RenderTask(fields=fields, out=out), as_json=as_json)

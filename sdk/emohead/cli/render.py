@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from emohead.cli.directing import FITS, chosen_emotion
-from emohead.cli.job import RenderJob, run_job
+from emohead.cli.directing import FITS, emotion_fields
+from emohead.cli.job import RenderTask, run_task
 from emohead.cli.reporting import ends_cleanly
 from emohead.errors import InputError
 from emohead.life import BLINK_RATE, GAZE
@@ -67,28 +67,25 @@ def render(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Animate a photo with a voice."""
-    job = RenderJob(
-        face=face,
-        speech=speech,
-        out=out,
-        emotion=chosen_emotion(emotion, va, emotion_track, emotion_from),
-        emotion_from=emotion_from,
-        emotion_fit=emotion_fit,
-        strength=strength,
-        seed=seed,
-        fps=fps,
-        full_frame=full_frame,
-        still=still,
-        head_motion=head_motion,
-        blink_rate=blink_rate,
-        gaze=gaze,
-        backend=backend,
-        save_landmarks=save_landmarks,
-        face_box=None if face_box is None else _face_box(face_box),
-        landmarks=landmarks,
-        bundle=bundle,
+    fields = {
+        "face": face,
+        "speech": speech,
+        "strength": strength,
+        "seed": seed,
+        "fps": fps,
+        "full_frame": full_frame,
+        "still": still,
+        "head_motion": head_motion,
+        "blink_rate": blink_rate,
+        "gaze": gaze,
+        "face_box": None if face_box is None else _face_box(face_box),
+        "landmarks": landmarks,
+        **emotion_fields(emotion, va, emotion_track, emotion_from, emotion_fit),
+    }
+    task = RenderTask(
+        fields=fields, out=out, backend=backend, save_landmarks=save_landmarks, bundle=bundle
     )
-    run_job(job, as_json=as_json)
+    run_task(task, as_json=as_json)
 
 
 def _face_box(text: str) -> tuple[float, float, float, float]:

@@ -20,7 +20,7 @@ from emohead.errors import BackendError, InputError
 from emohead.stages import NUM_LANDMARKS
 
 if TYPE_CHECKING:
-    from emohead.clip import Clip
+    from emohead.clip import Clip, Progress
     from emohead.steps import State
 
 __all__ = ["Track"]
@@ -123,13 +123,15 @@ class Track:
         finally:
             self.cancel()
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, progress: Progress | None = None) -> Path:
         """Write the track's clip as a video with its speech; waits until it is rendered.
 
         Parameters
         ----------
         path : str or Path
             Where the video appears, whole or not at all.
+        progress : callable, optional
+            Called as ``progress(done, total)`` after every frame.
 
         Returns
         -------
@@ -149,6 +151,8 @@ class Track:
             for frame in self.frames():
                 writer.write(frame)
                 written += 1
+                if progress is not None:
+                    progress(written, len(clip))
             if written != len(clip):
                 raise BackendError(
                     f"expected {len(clip)} frames for {path}, the track was cancelled after "

@@ -1,0 +1,129 @@
+"""The append-only log of records: one JSON object a line, which a crash cannot spoil.
+
+Called by the farm and the service. Not here: the record itself (``record.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from pydantic import ValidationError
+
+from emohead.errors import InputError
+from emohead.jobs.record import Record
+
+__all__ = ["LOG_NAME", "RecordLog", "read_records"]
+
+LOG_NAME: Final = "records.jsonl"
+"""Name of the log in an output folder."""
+logger = logging.getLogger(__name__)
+
+
+class RecordLog:
+    """Appends records to a file; use it as a context manager, from any thread.
+
+    Every record is one write; the disk is told to keep them at most `sync_s` seconds later, and
+    when the log is closed. A line torn by a crash is ended when the log is opened again.
+
+    Parameters
+    ----------
+    path : Path
+        Made where it is missing; its folder exists.
+    sync_s : float
+        Seconds between two ``fsync``; 0 for one after every record.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written to.
+    """
+
+    def __init__(self, path: Path, *, sync_s: float = 0.5) -> None:
+        self.path = path
+        self._sync_s = sync_s
+        self._lock = threading.Lock()
+        self._synced = time.monotonic()
+        try:
+            is_torn = path.exists() and not _ends_with_newline(path)
+            self._file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
+        except OSError as err:
+            raise InputError(
+                f"the log {path} cannot be written ({err.strerror}): choose another folder"
+            ) from err
+        if is_torn:
+            os.write(self._file, b"\n")
+
+    def append(self, record: Record) -> None:
+        """Add a record."""
+        line = record.model_dump_json(exclude_defaults=True).encode() + b"\n"
+        with self._lock:
+            while line:  # a nearly full disk takes a part
+                line = line[os.write(self._file, line) :]
+            if time.monotonic() - self._synced >= self._sync_s:
+                os.fsync(self._file)
+                self._synced = time.monotonic()
+
+    def close(self) -> None:
+        """Tell the disk to keep everything, and close."""
+        with self._lock:
+            os.fsync(self._file)
+            os.close(self._file)
+
+    def __enter__(self) -> RecordLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Read a log, oldest record first, a line at a time.
+
+    Parameters
+    ----------
+    path : Path
+        May be missing.
+
+    Yields
+    ------
+    Record
+        What is no record, such as the line that a crash tore, is left out with a warning.
+
+    Raises
+    ------
+    InputError
+        If the file is there and cannot be read.
+    """
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    yield Record.model_validate_json(line)
+                except ValidationError:
+                    logger.warning("%s: line %d is no record; it is left out", path, number)
+    except FileNotFoundError:
+        return
+    except OSError as err:
+        raise InputError(f"the log {path} cannot be read ({err.strerror})") from err
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
