@@ -56,6 +56,14 @@ def test_numbers_carry_their_interval_beside_them() -> None:
     assert found["k_ci"] == [1.0, 3.0]
 
 
+def test_groups_are_numbered_by_their_own_people() -> None:
+    tally = Tally()
+    for person, values in {"anna": [1.0, 2.0], "bert": [6.0], "cleo": [9.0, 9.0, 9.0]}.items():
+        tally.add(person, values)
+    groups = {"anna": "north", "bert": "north", "nobody": "south"}
+    assert tally.by_group(groups) == {"north (2)": 3.0}
+
+
 def test_draws_are_with_replacement_and_repeatable() -> None:
     drawn = draws_of_people(5, 400)
     assert (drawn.sum(1) == 5).all()

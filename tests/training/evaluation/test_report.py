@@ -19,7 +19,13 @@ from emohead_training.evaluation import evaluate
 from emohead_training.evaluation.bars import BARS, GROUPS
 from emohead_training.evaluation.evaluate import EvaluationConfig, Report, evaluate_bundle
 from emohead_training.evaluation.html import SheetAlbum, write_html
-from emohead_training.evaluation.report import printed_table, table, write_json, write_markdown
+from emohead_training.evaluation.report import (
+    group_tables,
+    printed_table,
+    table,
+    write_json,
+    write_markdown,
+)
 from emohead_training.trainers import TRAINERS
 
 ISSUE_A = {
@@ -65,8 +71,11 @@ def report() -> Report:
         "skipped": {"actors": "no corpus"},
     }
     details = {
-        "rendering": {"num_frames": 216},
-        "voice": {"emotion_recall_ravdess": {"happy": 0.25, "sad": 1.0}},
+        "rendering": {"num_frames": 216, "frame_error_by_group": {"archive (3)": 11.5}},
+        "voice": {
+            "emotion_recall_ravdess": {"happy": 0.25, "sad": 1.0},
+            "emotion_by_group_ravdess": {"men (2)": 0.75},
+        },
     }
     return Report(numbers=numbers, details=details, context=context)
 
@@ -110,6 +119,16 @@ def test_files_hold_the_numbers(report: Report, tmp_path: Path) -> None:
     assert "rendering: num_frames 216" in text
     assert "- actors: no corpus" in text
     assert "| emotion heard, RAVDESS | 0.25 | 1 |" in text
+
+
+def test_groups_of_people_stand_in_rows(report: Report, tmp_path: Path) -> None:
+    assert group_tables(report) == [
+        ["group (people)", "emotion heard, RAVDESS", "frame error, true landmarks in"],
+        ["men (2)", "0.75", ""],
+        ["archive (3)", "", "11.5"],
+    ]
+    write_markdown(report, tmp_path / "quality.md")
+    assert "| men (2) | 0.75 |  |" in (tmp_path / "quality.md").read_text()
 
 
 def test_the_papers_numbers_are_marked_as_printed(report: Report) -> None:

@@ -6,7 +6,7 @@ Called by ``emohead-train evaluate``. Nothing is fitted here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,9 @@ def emotion_accuracy(data_root: Path, runners: Mapping[str, Runner]) -> dict[str
     -------
     dict
         ``emotion_accuracy_ravdess`` (8 classes) and ``emotion_accuracy_cremad`` (6 classes), each
-        with its ``_ci`` over speakers, mean recall, clip count, recall per class, confusion (rows
-        are true classes) and expected calibration error of the clip scores.
+        with its ``_ci`` over speakers, mean recall, clip count, recall per class, accuracy per
+        group of speakers, confusion (rows are true classes) and expected calibration error of the
+        clip scores.
     """
     runner = runners[EMOTION_ENCODER.name]
     clips = read_voice_index(data_root, "test")
@@ -65,6 +66,7 @@ def emotion_accuracy(data_root: Path, runners: Mapping[str, Runner]) -> dict[str
             f"emotion_mean_recall_{key}": float(np.mean(list(recalls.values()))),
             f"emotion_clips_{key}": len(chosen),
             f"emotion_recall_{key}": recalls,
+            f"emotion_by_group_{key}": tally.by_group(_groups(dataset, tally.sums)),
             f"emotion_confusion_{key}": confusion.tolist(),
             f"emotion_calibration_error_{key}": _error(scores, labels, known),
         }
@@ -76,6 +78,13 @@ def _scores(clip: VoiceClip, runner: Runner) -> NDArray[np.float32]:
     reader.push(read_sound(clip.path))
     scores = reader.close().scores
     return np.full(len(EMOTIONS), 0.5, np.float32) if scores is None else scores
+
+
+def _groups(dataset: str, speakers: Iterable[str]) -> dict[str, str]:
+    """Sex of RAVDESS actors, whose odd numbers are men; other corpora do not name it."""
+    if dataset != "ravdess":
+        return {}
+    return {speaker: "men" if int(speaker) % 2 else "women" for speaker in speakers}
 
 
 def _confusion(labels: NDArray[np.int64], guesses: NDArray[np.int64]) -> NDArray[np.int64]:

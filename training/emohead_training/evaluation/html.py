@@ -19,7 +19,14 @@ from emohead_training.evaluation.methods import METHODS
 from emohead_training.evaluation.pixels import Frames, PixelCase
 from emohead_training.evaluation.plots import plots
 from emohead_training.evaluation.printed import CAVEAT
-from emohead_training.evaluation.report import class_tables, printed_table, rows, sizes, write_text
+from emohead_training.evaluation.report import (
+    class_tables,
+    group_tables,
+    printed_table,
+    rows,
+    sizes,
+    write_text,
+)
 from emohead_training.evaluation.sheets import sheet
 
 __all__ = ["SheetAlbum", "write_html"]
@@ -77,6 +84,7 @@ def write_html(report: Report, path: Path, album: SheetAlbum | None = None) -> N
         barred=sum(bool(r.verdict) for r in shown),
         plots=list(plots(report)),
         classes=class_tables(report),
+        people=group_tables(report),
         printed=printed_table(report),
         caveat=CAVEAT,
         methods=list(_paragraphs(METHODS)),

@@ -75,6 +75,29 @@ class Tally:
         usable = drawn[drawn[:, 1] != 0]
         return quantile_interval(usable[:, 0] / usable[:, 1])
 
+    def by_group(self, groups: Mapping[str, str]) -> dict[str, float]:
+        """Tell the number of every group of people.
+
+        Parameters
+        ----------
+        groups : mapping of str to str
+            Group by person; people without one are left out.
+
+        Returns
+        -------
+        dict of str to float
+            By ``<group> (<how many people>)``, sorted.
+        """
+        members: dict[str, list[NDArray[np.float64]]] = {}
+        for person, pair in self.sums.items():
+            if person in groups:
+                members.setdefault(groups[person], []).append(pair)
+        found = {}
+        for group, pairs in sorted(members.items()):
+            numerator, denominator = np.sum(pairs, axis=0)
+            found[f"{group} ({len(pairs)})"] = float(numerator / denominator)
+        return found
+
     def as_numbers(self, key: str) -> dict[str, Any]:
         """Value and interval under `key` and ``<key>_ci``."""
         interval = self.interval

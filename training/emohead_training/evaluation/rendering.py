@@ -70,7 +70,8 @@ class _Sums:
     )
     """By maker, then by person."""
     by_clip: dict[str, dict[str, float]] = field(default_factory=dict)
-    people: set[str] = field(default_factory=set)
+    sources: dict[str, str] = field(default_factory=dict)
+    """Collection that a person comes from, by person."""
     seconds: float = 0.0
     fed: int = 0
 
@@ -108,7 +109,8 @@ def rendering_quality(
         ``csim_share`` of ``csim_real_pairs``; ``fid`` of every maker and ``fid_real_halves``, the
         distance between two halves of the true frames; ``flicker_face`` and
         ``flicker_background`` over the true frames'; each with its ``_ci`` over people;
-        ``by_clip``; ``num_frames``, ``num_clips``, ``num_people``, ``ms_per_frame``.
+        ``by_clip``, ``<key>_by_group`` of three; ``num_frames``, ``num_clips``,
+        ``num_people``, ``ms_per_frame``.
     """
     sums = _Sums()
     for case in read_cases(data, split, warm_frames=warm_frames):
@@ -121,9 +123,14 @@ def rendering_quality(
         | _fids(sums.features)
         | {
             "by_clip": sums.by_clip,
+            **{
+                f"{key}_by_group": sums.tallies[key].by_group(sums.sources)
+                for key in _GROUPED
+                if key in sums.tallies
+            },
             "num_frames": int(sums.tallies["frame_error"].denominator),
             "num_clips": len(sums.by_clip),
-            "num_people": len(sums.people),
+            "num_people": len(sums.sources),
             "ms_per_frame": 1000 * sums.seconds / max(sums.fed, 1),
         }
     )
@@ -151,7 +158,7 @@ def _make(case: PixelCase, synthesis: Synthesis, sums: _Sums) -> dict[str, Frame
 
 def _add(sums: _Sums, case: PixelCase, made: dict[str, Frames], judges: Judges) -> None:
     person, tallies = case.clip.identity, sums.tallies
-    sums.people.add(person)
+    sums.sources[person] = case.clip.source
     rows = score_frames(case, made, judges)
     for key, numbers in rows.items():
         tallies[key].add(person, numbers)
@@ -166,6 +173,8 @@ def _add(sums: _Sums, case: PixelCase, made: dict[str, Frames], judges: Judges) 
             sums.features[suffix][person].append(judges.features(frames))
 
 
+_GROUPED: Final = ("frame_error", "mouth_box_error", "mouth_lpips_ratio")
+"""Numbers that are told by group of people as well: the collection that they come from."""
 _RATIOS: Final = {
     "mouth_lpips_ratio": ("mouth_lpips", "mouth_lpips_warp"),
     "csim_share": ("csim", "csim_real_pairs"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ from emohead_training.evaluation.printed import CAVEAT, OURS_BY_METRIC, PRINTED
 __all__ = [
     "Row",
     "class_tables",
+    "group_tables",
     "printed_table",
     "rows",
     "sizes",
@@ -124,11 +125,36 @@ CLASS_TABLES: Final = (
 """Title, part and key of every number by emotion."""
 
 
+GROUP_TABLES: Final = (
+    ("emotion heard, RAVDESS", "voice", "emotion_by_group_ravdess"),
+    ("frame error, true landmarks in", "rendering", "frame_error_by_group"),
+    ("mouth-box error, true landmarks in", "rendering", "mouth_box_error_by_group"),
+    ("mouth LPIPS-like over the warp's", "rendering", "mouth_lpips_ratio_by_group"),
+)
+"""Title, part and key of every number by group of people."""
+
+
 def class_tables(report: Report) -> list[list[str]]:
     """Numbers by emotion that were measured, with a head; rows of text."""
+    return _tabulated(report, CLASS_TABLES, "share of right answers")
+
+
+def group_tables(report: Report) -> list[list[str]]:
+    """Numbers by group of people that were measured, with a head; rows of text.
+
+    A group is the sex of RAVDESS actors, else the collection of footage; how many people of a group
+    were measured stands beside its name.
+    """
+    turned = _tabulated(report, GROUP_TABLES, "group (people)")
+    return [list(column) for column in zip(*turned, strict=True)]
+
+
+def _tabulated(
+    report: Report, tables: Sequence[tuple[str, str, str]], corner: str
+) -> list[list[str]]:
     found = {
         title: report.details[part][key]
-        for title, part, key in CLASS_TABLES
+        for title, part, key in tables
         if key in report.details.get(part, {})
     }
     names = list(dict.fromkeys(name for own in found.values() for name in own))
@@ -138,7 +164,7 @@ def class_tables(report: Report) -> list[list[str]]:
         [title, *(_text(own[name]) if name in own else "" for name in names)]
         for title, own in found.items()
     ]
-    return [["share of right answers", *names], *body]
+    return [[corner, *names], *body]
 
 
 def write_json(report: Report, path: Path) -> None:
@@ -167,6 +193,7 @@ def write_markdown(report: Report, path: Path) -> None:
         table(report),
         "",
         *_section("## By emotion", class_tables(report)),
+        *_section("## By group of people", group_tables(report)),
         *_section("## Beside the paper", printed_table(report), CAVEAT),
         f"Judging networks: {', '.join(context['critics']) or 'none'}.",
         "",
