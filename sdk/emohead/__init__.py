@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from emohead.emotion_shaping import Shaping
     from emohead.emotion_track import EmotionTrack
     from emohead.head import TalkingHead
+    from emohead.landmark_track import LandmarkTrack
     from emohead.live.frames import AudioFrame, VideoFrame
     from emohead.portrait import Portrait
     from emohead.stream import TalkingStream
@@ -44,6 +45,7 @@ __all__ = [
     "Emotion",
     "EmotionTrack",
     "InputError",
+    "LandmarkTrack",
     "ParityError",
     "Portrait",
     "Shaping",
@@ -60,6 +62,7 @@ _HOMES = {
     "Clip": "emohead.clip",
     "Emotion": "emohead.emotion",
     "EmotionTrack": "emohead.emotion_track",
+    "LandmarkTrack": "emohead.landmark_track",
     "Portrait": "emohead.portrait",
     "Shaping": "emohead.emotion_shaping",
     "TalkingHead": "emohead.head",

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = [
     "SAMPLE_RATE_HZ",
     "Audio",
+    "Speech",
+    "audio_from",
     "audio_from_array",
     "check_samples",
     "mono_from_array",
@@ -75,6 +77,33 @@ class Audio:
     def num_frames(self, fps: int) -> int:
         """Count the video frames at `fps` that cover the speech, the last one perhaps in part."""
         return num_frames_of(len(self.samples), fps)
+
+
+Speech = str | Path | Audio | tuple[ArrayLike, int]
+"""A voice: a file, an ``Audio``, or samples with their rate."""
+
+
+def audio_from(speech: Speech) -> Audio:
+    """Take a voice in any form.
+
+    Parameters
+    ----------
+    speech : path, Audio, or (samples, rate)
+
+    Returns
+    -------
+    Audio
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    if isinstance(speech, Audio):
+        return speech
+    if isinstance(speech, tuple):
+        return audio_from_array(*speech)
+    return read_audio(speech)
 
 
 def read_audio(path: str | Path | BinaryIO) -> Audio:

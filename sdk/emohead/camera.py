@@ -13,7 +13,14 @@ import numpy.typing as npt
 from emohead.errors import InputError
 from emohead.geometry import Pose
 
-__all__ = ["PIVOT", "pinhole_matrix", "place", "project", "rotations_from_angles"]
+__all__ = [
+    "PIVOT",
+    "angles_from_rotations",
+    "pinhole_matrix",
+    "place",
+    "project",
+    "rotations_from_angles",
+]
 
 Array = npt.NDArray[np.float64]
 
@@ -40,6 +47,26 @@ def rotations_from_angles(angles: npt.NDArray[np.floating]) -> Array:
     about_z = _about(2, roll)
     turned: Array = about_z @ about_y @ about_x
     return turned
+
+
+def angles_from_rotations(rotations: npt.NDArray[np.floating]) -> Array:
+    """Undo ``rotations_from_angles``.
+
+    Parameters
+    ----------
+    rotations : (..., 3, 3) floating
+
+    Returns
+    -------
+    (..., 3) float64, rad
+        Yaw in [-pi/2, pi/2], pitch and roll.
+    """
+    turned = np.asarray(rotations, np.float64)
+    level = np.hypot(turned[..., 0, 0], turned[..., 1, 0])
+    yaw = np.arctan2(turned[..., 2, 0], level)
+    pitch = np.arctan2(turned[..., 2, 1], turned[..., 2, 2])
+    roll = np.arctan2(turned[..., 1, 0], turned[..., 0, 0])
+    return np.stack([yaw, pitch, roll], axis=-1)
 
 
 def _about(axis: int, angle: Array) -> Array:

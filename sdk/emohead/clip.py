@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from emohead.audio import Audio
 from emohead.emotion import Emotion
 from emohead.emotion_track import EmotionTrack
+from emohead.landmark_track import LandmarkTrack
 from emohead.portrait import Portrait
 from emohead.render import FrameRenderer, PortraitFeatures
 from emohead.runner import Runner
@@ -52,6 +53,10 @@ class Clip:
     """The face, encoded."""
     renderer: Runner = field(repr=False)
     """Runner of the stage ``renderer``."""
+    angles: NDArray[np.float32] | None = field(default=None, repr=False)
+    """(N, 3) float32, rad: yaw, pitch and roll of the head relative to the portrait, if known."""
+    gaze: NDArray[np.float32] | None = field(default=None, repr=False)
+    """(N, 2) float32, [-1, 1]: glances, right and down positive, if known."""
     full_frame: bool = False
     """Whether frames are whole photos rather than crops."""
     notes: tuple[str, ...] = ()
@@ -78,6 +83,41 @@ class Clip:
                 yield frame
         finally:
             stream.close()
+
+    @property
+    def landmark_track(self) -> LandmarkTrack:
+        """Landmarks, emotion, head and gaze of every frame, and the face at rest."""
+        times = (np.arange(len(self)) + 0.5) / self.fps
+        return LandmarkTrack(
+            landmarks=self.landmarks,
+            fps=self.fps,
+            emotion=np.asarray(self.emotion_track.at(times), np.float32),
+            angles=self.angles,
+            gaze=self.gaze,
+            neutral=self.portrait.canonical.astype(np.float32),
+        )
+
+    def save_landmarks(self, path: str | Path) -> Path:
+        """Write the ``landmark_track``; nothing is rendered.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.json``, ``.csv`` or ``.npz``.
+
+        Returns
+        -------
+        Path
+            The file written.
+
+        Raises
+        ------
+        InputError
+            If `path` cannot be written to.
+        """
+        from emohead.landmark_track_files import write_landmarks
+
+        return write_landmarks(self.landmark_track, path)
 
     def save(self, path: str | Path, *, progress: Progress | None = None) -> Path:
         """Render every frame into an mp4 with the speech: H.264 and AAC, in sync.

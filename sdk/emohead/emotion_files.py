@@ -6,8 +6,6 @@ Slow to import (pydantic). Not here: the track itself (``emotion_track.py``).
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -18,6 +16,7 @@ from emohead.emotion import EMOTIONS, Emotion, emotion_from
 from emohead.emotion_track import EmotionTrack
 from emohead.errors import InputError
 from emohead.valence_arousal import VA
+from emohead.whole_files import check_target, whole_file
 
 __all__ = [
     "FORMAT",
@@ -32,6 +31,7 @@ FORMAT: Final = "emohead-emotion-track"
 """What the file says that it is."""
 
 _MAX_BYTES: Final = 64_000_000
+_WHAT: Final = "emotion track"
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Signed = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 
@@ -174,25 +174,14 @@ def write_track(track: EmotionTrack, path: str | Path) -> Path:
         If `path` cannot be written to.
     """
     target = check_track_output(path)
-    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}.json")
-    try:
-        temporary.write_text(json.dumps(track_as_dict(track), indent=1) + "\n")
-        os.replace(temporary, target)
-    except OSError as err:
-        raise InputError(f"the emotion track {path} cannot be written ({err})") from err
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(target, _WHAT) as temporary:
+        temporary.write_text(json.dumps(track_as_dict(track), indent=1) + "\n", encoding="utf-8")
     return target
 
 
 def check_track_output(path: str | Path) -> Path:
-    """Return `path`; raises InputError unless it ends in ``.json`` and its folder exists."""
-    target = Path(path)
-    if target.suffix != ".json":
-        raise InputError(f"the emotion track {path} must end in .json: choose such a name")
-    if not target.parent.is_dir():
-        raise InputError(f"the folder {target.parent} does not exist: create it first")
-    return target
+    """Return `path`; raises InputError unless such a ``.json`` can be written."""
+    return check_target(path, (".json",), _WHAT)
 
 
 def _named(weights: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, float]:

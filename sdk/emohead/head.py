@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from emohead.audio import SAMPLE_RATE_HZ, Audio, audio_from_array, read_audio
+from emohead.audio import SAMPLE_RATE_HZ, Speech, audio_from
 from emohead.backends import Backend, choose_backend
 from emohead.bundle import Bundle
-from emohead.camera import project
 from emohead.clip import Clip
 from emohead.emotion import Emotion
 from emohead.emotion_following import EmotionFollower, read_emotion
@@ -27,7 +26,8 @@ from emohead.images import read_image
 from emohead.life import BLINK_RATE, GAZE
 from emohead.liveliness import HEAD_MOTION, Life, stilled
 from emohead.motion import FPS
-from emohead.performance import Role, joined, timed
+from emohead.offline import Landmarks, clip_from_landmarks, clip_from_voice, told_by_landmarks
+from emohead.performance import Role, timed
 from emohead.portrait import Portrait, make_portrait
 from emohead.render import FrameRenderer, PortraitFeatures, encode_portrait
 from emohead.retime import checked_fps
@@ -48,11 +48,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TalkingHead"]
 
-Given = str | Path | Audio | tuple[ArrayLike, int]
-"""A voice: a file, an ``Audio``, or samples with their rate."""
 Felt = str | Mapping[str, float] | Emotion | VA | EmotionTrack
 """An emotion in any form that ``track_from`` takes."""
-_RESTS: Final = "no voice was heard: the mouth rests"
 
 
 class TalkingHead:
@@ -160,7 +157,7 @@ class TalkingHead:
     def animate(
         self,
         face: Portrait,
-        speech: Given,
+        speech: Speech,
         *,
         emotion: Felt | None = None,
         strength: float = 1.0,
@@ -171,6 +168,7 @@ class TalkingHead:
         head_motion: float = HEAD_MOTION,
         blink_rate: float = BLINK_RATE,
         gaze: float = GAZE,
+        landmarks: Landmarks | None = None,
     ) -> Clip:
         """Make a portrait speak.
 
@@ -200,6 +198,8 @@ class TalkingHead:
             Blinks a minute; 0 for none.
         gaze : float, [0, 1]
             How far the eyes glance aside; 0 keeps them on the viewer.
+        landmarks : LandmarkTrack, (N, 68, 2 or 3) array_like in crop px, or path, optional
+            Landmarks of every frame, rendered as they are, instead of what the voice would do.
 
         Returns
         -------
@@ -214,9 +214,11 @@ class TalkingHead:
         life = Life(seed=seed, head_motion=head_motion, blink_rate=blink_rate, gaze=gaze)
         timings: dict[str, float] = {}
         with timed(timings, "speech_s"):
-            voice = _voice(speech)
+            voice = audio_from(speech)
         with timed(timings, "emotion_s"):
-            if emotion is None:
+            if landmarks is not None:
+                felt = told_by_landmarks(emotion)
+            elif emotion is None:
                 felt = self.read_emotion(voice, per_clip=True).scaled(strength)
             else:
                 felt = track_from(emotion).scaled(strength)
@@ -228,26 +230,10 @@ class TalkingHead:
             fps=checked_fps(fps),
             timings=timings,
         )
-        performance = role.perform()
-        looks = joined([performance.push(voice.samples), performance.close()])
-        placed = role.place(looks, (np.arange(len(looks)) + 0.5) / fps)
-        with timed(timings, "portrait_s"):
-            features = self._encoded(face)
-        rests = () if emotion is None or performance.has_spoken else (_RESTS,)
-        return Clip(
-            landmarks=placed.astype(np.float32),
-            points=project(placed).astype(np.float32),
-            emotion=felt.mean(voice.duration_s),
-            emotion_track=felt,
-            fps=fps,
-            speech=voice,
-            portrait=face,
-            features=features,
-            renderer=self._runners[RENDERER.name],
-            full_frame=full_frame,
-            notes=(*face.notes, *felt.notes, *rests),
-            timings=timings,
-        )
+        if landmarks is not None:
+            return clip_from_landmarks(role, voice, landmarks, full_frame=full_frame)
+        told = emotion is not None
+        return clip_from_voice(role, voice, felt, full_frame=full_frame, says_rest=told)
 
     def stream(
         self,
@@ -320,7 +306,7 @@ class TalkingHead:
         follower = EmotionFollower(self._runners[EMOTION_ENCODER.name], lookahead_s=FOLLOW_S)
         return Followed(follower, strength)
 
-    def read_emotion(self, speech: Given, *, per_clip: bool = False) -> EmotionTrack:
+    def read_emotion(self, speech: Speech, *, per_clip: bool = False) -> EmotionTrack:
         """Hear what a voice feels.
 
         Parameters
@@ -342,7 +328,7 @@ class TalkingHead:
             If the voice cannot be read.
         """
         encoder = self._runners[EMOTION_ENCODER.name]
-        return read_emotion(_voice(speech), encoder, per_clip=per_clip)
+        return read_emotion(audio_from(speech), encoder, per_clip=per_clip)
 
     def executor(
         self,
@@ -390,11 +376,3 @@ class TalkingHead:
             buffer_frames=buffer_frames,
             lanes=lanes or 1,
         )
-
-
-def _voice(speech: Given) -> Audio:
-    if isinstance(speech, Audio):
-        return speech
-    if isinstance(speech, tuple):
-        return audio_from_array(*speech)
-    return read_audio(speech)

@@ -57,8 +57,12 @@ class Life:
 
     def eyes(self, faces: NDArray[np.floating], times_s: Array) -> Array:
         """Let the eyes of faces (N, 68, 3), canonical units, glance and blink."""
-        looking = apply_gaze(faces, glances(times_s, self.seed, self.gaze))
+        looking = apply_gaze(faces, self.glances(times_s))
         return apply_blink(looking, blinks(times_s, self.seed, self.blink_rate))
+
+    def glances(self, times_s: Array) -> Array:
+        """Where the eyes look, (N, 2) shares of the largest shift: right and down positive."""
+        return glances(times_s, self.seed, self.gaze)
 
     def breath(self, times_s: Array) -> Motion:
         """Head motion of somebody who breathes and keeps his balance."""

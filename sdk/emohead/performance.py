@@ -139,10 +139,16 @@ class Role:
         -------
         (N, 68, 3) float64, px of the crop
         """
+        motion = self.head_motion(looks, times_s)
+        faces = self.life.eyes(looks.faces, times_s)
+        return place(faces, self.face.pose, motion.angles, motion.shift)
+
+    def head_motion(self, looks: Looks, times_s: Array) -> Motion:
+        """Where the head is at times (N,), s, relative to the portrait: speech and breath."""
         breath = self.life.breath(times_s)
-        angles = looks.motion.angles + breath.angles
-        shift = looks.motion.shift + breath.shift
-        return place(self.life.eyes(looks.faces, times_s), self.face.pose, angles, shift)
+        return Motion(
+            angles=looks.motion.angles + breath.angles, shift=looks.motion.shift + breath.shift
+        )
 
 
 class Performance:

@@ -104,6 +104,8 @@ OPTIONS = {
     "missing landmarks": (["--landmarks", "none.npy"], "none.npy"),
     "missing bundle": (["--bundle", "none.zip"], "none.zip"),
     "landmark file of another kind": (["--save-landmarks", "a.txt"], ".npz"),
+    "no landmarks to render": (["--landmarks-from", "none.csv"], "none.csv"),
+    "no landmarks to fit": (["--fit-landmarks"], "landmarks_from"),
     "landmark folder missing": (["--save-landmarks", "none/a.npz"], "does not exist"),
 }
 

@@ -84,6 +84,25 @@ def test_landmarks_are_saved_for_every_frame(
         assert content["fps"] == 30
 
 
+def test_landmarks_are_written_without_rendering_and_rendered_later(
+    tiny_bundle: Path, voice: Path, tmp_path: Path
+) -> None:
+    written = tmp_path / "a.json"
+    given = ["landmarks", str(SAMPLE_FACE), str(voice), "-o", str(written), "--seed", "3"]
+    result = CliRunner().invoke(app, [*given, "--bundle", str(tiny_bundle), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["frames"] == 17
+    extra = ("--save-landmarks", str(tmp_path / "b.json"))
+    _render(tiny_bundle, voice, tmp_path / "a.mp4", *extra, "--landmarks-from", str(written))
+    assert (tmp_path / "b.json").read_bytes() == written.read_bytes()
+    extra = ("--save-landmarks", str(tmp_path / "c.json"), "--seed", "3")
+    _render(tiny_bundle, voice, tmp_path / "b.mp4", *extra)
+    assert (tmp_path / "c.json").read_bytes() == written.read_bytes()
+    fitted = ("--landmarks-from", str(written), "--fit-landmarks")
+    _render(tiny_bundle, voice, tmp_path / "c.mp4", *fitted)
+    assert _video(tmp_path / "c.mp4") == (17, 256, 256)
+
+
 def test_equal_seeds_give_equal_landmarks(tiny_bundle: Path, voice: Path, tmp_path: Path) -> None:
     saved = []
     for name in ("a", "b"):

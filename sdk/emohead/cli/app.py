@@ -17,6 +17,7 @@ from emohead.cli.emotion import emotion
 from emohead.cli.engines import engines
 from emohead.cli.export import export
 from emohead.cli.inspect import inspect
+from emohead.cli.landmarks import landmarks
 from emohead.cli.render import render
 from emohead.cli.study import study
 
@@ -47,7 +48,7 @@ def _options(
     """One photo and one voice in, an emotional talking head out."""
 
 
-for _command in (render, emotion, demo, inspect, doctor, bench):
+for _command in (render, emotion, landmarks, demo, inspect, doctor, bench):
     app.command()(_command)
 app.add_typer(engines)
 app.add_typer(export)

@@ -5,8 +5,6 @@ Not here: the job itself (``emohead.jobs``).
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 import time
 from collections.abc import Mapping
@@ -15,14 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emohead.cli.reporting import print_json, say
-from emohead.errors import InputError
 from emohead.video import check_output
 
 if TYPE_CHECKING:
     from emohead.clip import Clip
-    from emohead.head import TalkingHead
 
-__all__ = ["RenderTask", "run_task"]
+__all__ = ["Acted", "RenderTask", "act", "run_task"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +28,11 @@ class RenderTask:
     fields: Mapping[str, Any]
     """Fields of ``emohead.jobs.Job`` but ``output``."""
     out: Path
-    """Video to write."""
+    """Video to write, or whatever else the command makes."""
     backend: str = "auto"
     """Name of the backend."""
     save_landmarks: Path | None = None
-    """Where the landmarks go, .npz."""
+    """Where the landmarks of every frame go, .json, .csv or .npz."""
     bundle: Path | None = None
     """Trained networks; None for the embedded ones."""
 
@@ -56,14 +52,56 @@ def run_task(task: RenderTask, *, as_json: bool) -> None:
     EmoheadError
         If an input, the output or the machine cannot be used; nothing is written then.
     """
+    check_output(task.out)
+    if task.save_landmarks is not None:
+        from emohead.landmark_track_files import check_landmark_output
+
+        check_landmark_output(task.save_landmarks)
+    acted = act(task)
+    ready = time.perf_counter()
+    _save(acted.clip, task, quiet=as_json)
+    summary = _summary(acted, task, acted.animate_s + time.perf_counter() - ready)
+    if as_json:
+        print_json(summary)
+    else:
+        _print_summary(summary)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acted:
+    """A clip whose pixels nobody has asked for yet, and how it came about."""
+
+    clip: Clip
+    """Its landmarks are known."""
+    backend: str
+    """Name of the backend."""
+    load_s: float
+    """Seconds for networks and face."""
+    animate_s: float
+    """Seconds for landmarks."""
+
+
+def act(task: RenderTask) -> Acted:
+    """Check what was given, read it, and work out the landmarks; notes go to stderr.
+
+    Parameters
+    ----------
+    task : RenderTask
+
+    Returns
+    -------
+    Acted
+
+    Raises
+    ------
+    EmoheadError
+        If an input or the machine cannot be used.
+    """
     from emohead.head import TalkingHead
     from emohead.jobs.inputs import animate_job, find_face, read_inputs
-    from emohead.jobs.schema import job_from
+    from emohead.jobs.schema import VIDEO_SUFFIX, job_from
 
-    check_output(task.out)
-    job = job_from({**task.fields, "output": task.out.name})
-    if task.save_landmarks is not None:
-        _check_landmark_output(task.save_landmarks)
+    job = job_from({**task.fields, "output": f"clip{VIDEO_SUFFIX}"})
     inputs = read_inputs(job)  # before the networks load, for a bad file should fail at once
     began = time.perf_counter()
     head = TalkingHead.load(task.bundle, backend=task.backend)
@@ -72,12 +110,12 @@ def run_task(task: RenderTask, *, as_json: bool) -> None:
     clip = animate_job(head, face, inputs, job)
     for note in clip.notes:
         say(f"note: {note}")
-    _save(clip, task, quiet=as_json)
-    summary = _summary(head, clip, task, ready - began, time.perf_counter() - ready)
-    if as_json:
-        print_json(summary)
-    else:
-        _print_summary(summary)
+    return Acted(
+        clip=clip,
+        backend=head.backend.name,
+        load_s=ready - began,
+        animate_s=time.perf_counter() - ready,
+    )
 
 
 def _save(clip: Clip, task: RenderTask, quiet: bool) -> None:
@@ -96,25 +134,28 @@ def _save(clip: Clip, task: RenderTask, quiet: bool) -> None:
         row = bar.add_task("rendering", total=len(clip))
         clip.save(task.out, progress=lambda done, total: bar.update(row, completed=done))
     if task.save_landmarks is not None:
-        _write_landmarks(clip, task.save_landmarks)
+        clip.save_landmarks(task.save_landmarks)
 
 
-def _summary(
-    head: TalkingHead, clip: Clip, task: RenderTask, load_s: float, render_s: float
-) -> dict[str, Any]:
+def _summary(acted: Acted, task: RenderTask, render_s: float) -> dict[str, Any]:
     from emohead.jobs.inputs import shown_emotion
 
+    clip = acted.clip
     num_frames = len(clip)
     return {
         **shown_emotion(clip),
         "emotion_segments": _segments(clip),
-        "backend": head.backend.name,
+        "backend": acted.backend,
         "frames": num_frames,
         "frame_rate": clip.fps,
         "fps": round(num_frames / render_s, 2),
         "real_time_factor": round(render_s / (num_frames / clip.fps), 3),
         "path": str(task.out),
-        "timings": {"load_s": round(load_s, 3), "render_s": round(render_s, 3), **clip.timings},
+        "timings": {
+            "load_s": round(acted.load_s, 3),
+            "render_s": round(render_s, 3),
+            **clip.timings,
+        },
         "notes": list(clip.notes),
     }
 
@@ -135,26 +176,3 @@ def _print_summary(summary: dict[str, Any]) -> None:
     }
     for name, value in rows.items():
         print(f"{name:17} {value}")
-
-
-def _check_landmark_output(path: Path) -> None:
-    if path.suffix != ".npz":
-        raise InputError(f"the landmark file {path} must end in .npz: choose such a name")
-    if not path.parent.is_dir():
-        raise InputError(f"the landmark folder {path.parent} does not exist: create it first")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InputError(f"the landmark file {path} cannot be written: choose another place")
-
-
-def _write_landmarks(clip: Clip, path: Path) -> None:
-    """Write (frames, 68, 3) float32 landmarks atomically."""
-    import numpy as np
-
-    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.npz")
-    try:
-        np.savez_compressed(temporary, landmarks=clip.landmarks, fps=clip.fps)
-        os.replace(temporary, path)
-    except OSError as err:
-        raise InputError(f"the landmark file {path} cannot be written ({err})") from err
-    finally:
-        temporary.unlink(missing_ok=True)

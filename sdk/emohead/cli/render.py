@@ -55,8 +55,16 @@ def render(
         str, typer.Option(help="auto, cpu, cuda, ort-tensorrt or tensorrt.")
     ] = "auto",
     save_landmarks: Annotated[
-        Path | None, typer.Option(help="Write the landmarks of every frame to this .npz.")
+        Path | None,
+        typer.Option(help="Write the landmarks of every frame: .json, .csv or .npz."),
     ] = None,
+    landmarks_from: Annotated[
+        Path | None,
+        typer.Option(help="Landmarks of every frame to render instead of the voice's lips."),
+    ] = None,
+    fit_landmarks: Annotated[
+        bool, typer.Option(help="They are another face's: take its motion, not its shape.")
+    ] = False,
     face_box: Annotated[
         str | None, typer.Option(help="x0,y0,x1,y1 in pixels, for faces that are not found.")
     ] = None,
@@ -80,6 +88,8 @@ def render(
         "gaze": gaze,
         "face_box": None if face_box is None else _face_box(face_box),
         "landmarks": landmarks,
+        "landmarks_from": landmarks_from,
+        "fit_landmarks": fit_landmarks,
         **emotion_fields(emotion, va, emotion_track, emotion_from, emotion_fit),
     }
     task = RenderTask(

@@ -19,8 +19,8 @@ from emohead.render import PortraitFeatures, held_inputs
 from emohead.runner import Runner
 
 if TYPE_CHECKING:
+    from emohead.audio import Speech
     from emohead.clip import Clip
-    from emohead.head import Given
     from emohead.portrait import Portrait
 
 __all__ = ["Executor", "ExecutorStats"]
@@ -112,7 +112,7 @@ class Executor:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, face: Portrait, speech: Given, **how: Any) -> Track:
+    def submit(self, face: Portrait, speech: Speech, **how: Any) -> Track:
         """Animate a portrait, in the background.
 
         Parameters
@@ -221,7 +221,7 @@ class Executor:
             min(self._lanes, key=lambda lane: len(lane.tracks)).tracks.append(track)
         return track
 
-    def _prepared(self, track: Track, face: Portrait, speech: Given, how: dict[str, Any]) -> None:
+    def _prepared(self, track: Track, face: Portrait, speech: Speech, how: dict[str, Any]) -> None:
         """Make the clip of a submitted track; errors are the track's."""
         assert self._prepare is not None
         if track.is_done:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from emohead.emotion import Emotion
     from emohead.emotion_track import EmotionTrack
     from emohead.head import TalkingHead
+    from emohead.landmark_track import LandmarkTrack
     from emohead.portrait import Portrait
     from emohead.valence_arousal import VA
 
@@ -36,6 +37,8 @@ class Inputs:
     """Emotion that the job or its track gives; None to hear it."""
     other: Audio | None
     """Speech to take the emotion from."""
+    landmarks: LandmarkTrack | None = None
+    """Landmarks of every frame to render."""
 
 
 def read_inputs(job: Job) -> Inputs:
@@ -61,7 +64,15 @@ def read_inputs(job: Job) -> Inputs:
         felt = read_track(job.emotion_track)
     speech = read_audio(job.speech)
     other = None if job.emotion_from is None else read_audio(job.emotion_from)
-    return Inputs(speech=speech, felt=felt, other=other)
+    return Inputs(speech=speech, felt=felt, other=other, landmarks=_landmarks(job))
+
+
+def _landmarks(job: Job) -> LandmarkTrack | None:
+    if job.landmarks_from is None:
+        return None
+    from emohead.landmark_track_files import read_landmarks
+
+    return read_landmarks(job.landmarks_from)
 
 
 def find_face(head: TalkingHead, job: Job) -> Portrait:
@@ -96,6 +107,9 @@ def animate_job(head: TalkingHead, face: Portrait, inputs: Inputs, job: Job) -> 
         track = head.read_emotion(inputs.other)
         factor = inputs.speech.duration_s / inputs.other.duration_s
         felt = track if job.emotion_fit == "hold" else track.stretched(factor)
+    brought = inputs.landmarks
+    if brought is not None and job.fit_landmarks:
+        brought = brought.fitted_to(face)
     return head.animate(
         face,
         inputs.speech,
@@ -108,6 +122,7 @@ def animate_job(head: TalkingHead, face: Portrait, inputs: Inputs, job: Job) -> 
         head_motion=job.head_motion,
         blink_rate=job.blink_rate,
         gaze=job.gaze,
+        landmarks=brought,
     )
 
 

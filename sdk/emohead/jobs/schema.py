@@ -22,7 +22,7 @@ from emohead.valence_arousal import VA
 
 __all__ = ["FILES", "Job", "Place", "checked_name", "job_from", "job_schema", "sentence_of"]
 
-FILES: Final = ("face", "speech", "emotion_track", "emotion_from", "landmarks")
+FILES: Final = ("face", "speech", "emotion_track", "emotion_from", "landmarks", "landmarks_from")
 """Fields that name files which a job reads."""
 VIDEO_SUFFIX: Final = ".mp4"
 _MAX_NAME: Final = 512
@@ -102,6 +102,10 @@ class Job(BaseModel):
     """x0, y0, x1, y1 in pixels of the photo, for a face that is not found."""
     landmarks: Path | None = None
     """File with 68 landmarks in pixels of the photo: .npy, .json, .csv, .pts."""
+    landmarks_from: Path | None = None
+    """File with landmarks of every frame, .json, .csv or .npz, to render as they are."""
+    fit_landmarks: bool = False
+    """Whether those are another face's, of which the motion is taken and not the shape."""
 
     @field_validator("output")
     @classmethod
@@ -116,6 +120,10 @@ class Job(BaseModel):
             raise InputError(
                 f"expected one source of the emotion, got {', '.join(given)}: choose one"
             )
+        if given and self.landmarks_from is not None:
+            raise InputError(f"expected landmarks_from or {given[0]}, got both: choose one")
+        if self.fit_landmarks and self.landmarks_from is None:
+            raise InputError("expected landmarks_from with fit_landmarks, got none: add the file")
         self.felt()
         if not self.strength >= 0:
             raise InputError(f"expected a strength in [0, 1], got {self.strength}")

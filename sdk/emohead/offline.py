@@ -1,0 +1,159 @@
+"""Clips: a whole performance at once, from a voice or from landmarks that somebody brought.
+
+Called by ``head.py``. Not here: the way from sound to landmarks (``performance.py``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emohead.audio import Audio
+from emohead.camera import project
+from emohead.clip import Clip
+from emohead.emotion import emotion_from
+from emohead.emotion_track import EmotionTrack
+from emohead.errors import InputError
+from emohead.landmark_track import LandmarkTrack
+from emohead.performance import Role, joined, timed
+from emohead.render import encode_portrait
+from emohead.stages import PORTRAIT_ENCODER, RENDERER
+
+__all__ = ["Landmarks", "clip_from_landmarks", "clip_from_voice", "told_by_landmarks"]
+
+Landmarks = LandmarkTrack | ArrayLike | str | Path
+"""Landmarks over time: a track, an array at the clip's own rate in crop px, or a file."""
+_RESTS = "no voice was heard: the mouth rests"
+
+
+def clip_from_voice(
+    role: Role, voice: Audio, felt: EmotionTrack, *, full_frame: bool, says_rest: bool
+) -> Clip:
+    """Let a voice move the face.
+
+    Parameters
+    ----------
+    role : Role
+        With all stages' runners, feeling `felt`.
+    voice : Audio
+    felt : EmotionTrack
+    full_frame : bool
+        See ``Clip``.
+    says_rest : bool
+        Note it where nobody speaks.
+
+    Returns
+    -------
+    Clip
+    """
+    performance = role.perform()
+    looks = joined([performance.push(voice.samples), performance.close()])
+    times = (np.arange(len(looks)) + 0.5) / role.fps
+    rests = () if performance.has_spoken or not says_rest else (_RESTS,)
+    return _clip(
+        role,
+        voice,
+        role.place(looks, times),
+        felt,
+        full_frame=full_frame,
+        angles=role.head_motion(looks, times).angles.astype(np.float32),
+        gaze=role.life.glances(times).astype(np.float32),
+        notes=(*role.face.notes, *felt.notes, *rests),
+    )
+
+
+def clip_from_landmarks(role: Role, voice: Audio, given: Landmarks, *, full_frame: bool) -> Clip:
+    """Render landmarks that somebody brought, just as they are.
+
+    Parameters
+    ----------
+    role : Role
+        With all stages' runners.
+    voice : Audio
+        Sounds in the video, and says how long it is.
+    given : LandmarkTrack, array or path
+    full_frame : bool
+        See ``Clip``.
+
+    Returns
+    -------
+    Clip
+        Landmarks at another rate are resampled; missing ones repeat the last.
+
+    Raises
+    ------
+    InputError
+        If the landmarks cannot be used.
+    """
+    track = _track(given, role.fps)
+    num_frames = voice.num_frames(role.fps)
+    notes = list(role.face.notes)
+    if abs(track.duration_s - voice.duration_s) > 1 / track.fps + 1 / role.fps:
+        notes.append(
+            f"the landmarks last {track.duration_s:.2f} s and the speech {voice.duration_s:.2f} s: "
+            "the video is as long as the speech"
+        )
+    track = track.at_rate(role.fps, num_frames)
+    extras = {} if track.angles is None else {"angles": track.angles}
+    if track.gaze is not None:
+        extras["gaze"] = track.gaze
+    return _clip(
+        role,
+        voice,
+        track.placed_on(role.face),
+        _felt(track),
+        full_frame=full_frame,
+        notes=tuple(notes),
+        **extras,
+    )
+
+
+def told_by_landmarks(emotion: object) -> EmotionTrack:
+    """Neutral, for landmarks show what they show; raises InputError where an emotion is given."""
+    if emotion is not None:
+        raise InputError(
+            "expected landmarks or an emotion, got both: landmarks already show what they show"
+        )
+    return EmotionTrack.constant(emotion_from("neutral"))
+
+
+def _track(given: Landmarks, fps: int) -> LandmarkTrack:
+    if isinstance(given, LandmarkTrack):
+        return given
+    if isinstance(given, str | Path):
+        from emohead.landmark_track_files import read_landmarks
+
+        return read_landmarks(given)
+    return LandmarkTrack(landmarks=np.asarray(given), fps=fps)
+
+
+def _felt(track: LandmarkTrack) -> EmotionTrack:
+    """Emotion that belongs to landmarks; neutral where they say nothing."""
+    if track.emotion is None:
+        return told_by_landmarks(None)
+    times = (np.arange(len(track), dtype=np.float64) + 0.5) / track.fps
+    return EmotionTrack(times_s=times, weights=track.emotion)
+
+
+def _clip(
+    role: Role, voice: Audio, placed: NDArray[np.float64], felt: EmotionTrack, **others: Any
+) -> Clip:
+    face = role.face
+    with timed(role.timings, "portrait_s"):
+        features = encode_portrait(role.runners[PORTRAIT_ENCODER.name], face.image, face.landmarks)
+    return Clip(
+        landmarks=placed.astype(np.float32),
+        points=project(placed).astype(np.float32),
+        emotion=felt.mean(voice.duration_s),
+        emotion_track=felt,
+        fps=role.fps,
+        speech=voice,
+        portrait=face,
+        features=features,
+        renderer=role.runners[RENDERER.name],
+        timings=role.timings,
+        **others,
+    )

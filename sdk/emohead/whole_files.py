@@ -1,0 +1,82 @@
+"""Files that appear whole or not at all: checks before the work, a rename after it.
+
+Called by whoever writes tracks, landmarks, curves and styles. Not here: videos (``video.py``).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from emohead.errors import InputError
+
+__all__ = ["check_target", "whole_file"]
+
+
+def check_target(path: str | Path, suffixes: Sequence[str], what: str) -> Path:
+    """Make sure that a file can be written, before any work is done.
+
+    Parameters
+    ----------
+    path : str or Path
+    suffixes : sequence of str
+        Endings that are allowed, with their dots.
+    what : str
+        How messages call the file, such as "landmark file".
+
+    Returns
+    -------
+    Path
+        The same path.
+
+    Raises
+    ------
+    InputError
+        If it ends otherwise, is a folder or write-protected, or its folder is missing.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in suffixes:
+        raise InputError(
+            f"the {what} {path} must end in {' or '.join(suffixes)}: choose such a name"
+        )
+    if target.is_dir():
+        raise InputError(f"the {what} {path} is a folder: give the path of a file")
+    if not target.parent.is_dir():
+        raise InputError(f"the folder {target.parent} does not exist: create it first")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise InputError(f"the {what} {path} cannot be written: choose another place")
+    return target
+
+
+@contextmanager
+def whole_file(target: Path, what: str) -> Iterator[Path]:
+    """Give a hidden path to write to, which takes `target`'s place if all went well.
+
+    Parameters
+    ----------
+    target : Path
+        From ``check_target``.
+    what : str
+        How messages call the file.
+
+    Yields
+    ------
+    Path
+        Beside `target`, with its suffix.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, target)
+    except OSError as err:
+        raise InputError(f"the {what} {target} cannot be written ({err})") from err
+    finally:
+        temporary.unlink(missing_ok=True)
