@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from emohead.backends import Backend
     from emohead.machine import Gpu
 
-__all__ = ["MachineReport", "examine_machine"]
+__all__ = ["MachineReport", "examine_machine", "installed"]
 
 _PACKAGES = ("av", "librosa", "numpy", "opencv-python-headless")
 
@@ -102,6 +102,25 @@ def examine_machine() -> MachineReport:
         bundle=bundle,
         warnings=(*warnings, *bundle_warnings),
     )
+
+
+def installed() -> tuple[str, str]:
+    """Tell the embedded bundle and the backend that ``auto`` takes here, a line each.
+
+    Nothing is verified, so it is quick; ``examine_machine`` looks closer.
+    """
+    from emohead.bundle import Bundle
+
+    try:
+        manifest = Bundle.open(stages=()).manifest
+        bundle = f"{manifest.name}, graphs {manifest.graphs_sha256[:16]}, made {manifest.created}"
+    except EmoheadError as err:
+        bundle = f"unusable: {err}"
+    backend, reason, _ = _backend()
+    named = (
+        f"none: {reason}" if backend is None else f"{backend.name}, onnxruntime {backend.version}"
+    )
+    return f"bundle {bundle}", f"backend {named}"
 
 
 def _described(gpu: Gpu) -> str:

@@ -7,6 +7,7 @@ Not here: reading files and comparing hashes (``bundle.py``).
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -109,3 +110,9 @@ class Manifest(_Record):
     def sha256(self) -> str:
         """Identity of the bundle: it covers every file's hash, for those are in here."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @property
+    def graphs_sha256(self) -> str:
+        """Identity of the golden graphs alone, whatever the manifest says beside them."""
+        graphs = {name: entry.sha256 for name, entry in self.stages.items()}
+        return hashlib.sha256(json.dumps(graphs, sort_keys=True).encode()).hexdigest()

@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 import emohead
+from emohead.bundle import Bundle
 from emohead.cli import app
 from emohead.cli.reporting import ends_cleanly
 from emohead.doctor import examine_machine
@@ -33,9 +34,13 @@ def _raise(error: BaseException) -> None:
     raise error
 
 
-def test_version_is_the_package_version():
+def test_version_names_package_bundle_and_backend():
     result = CliRunner().invoke(app, ["--version"])
-    assert (result.exit_code, result.stdout) == (0, f"emohead {emohead.__version__}\n")
+    package, bundle, backend = result.stdout.splitlines()
+    graphs = Bundle.open().manifest.graphs_sha256
+    assert (result.exit_code, package) == (0, f"emohead {emohead.__version__}")
+    assert bundle.startswith(f"bundle default, graphs {graphs[:16]}, made 20")
+    assert backend.startswith(("backend cpu, onnxruntime ", "backend cuda, onnxruntime "))
 
 
 def test_help_names_every_command():

@@ -5,7 +5,6 @@ Not here: measuring (``networks.py``, ``clips.py``).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -120,9 +119,8 @@ def golden_of(bundles: Sequence[Bundle]) -> Bundle:
 
 
 def fingerprint(bundle: Bundle) -> str:
-    """First 16 digits of the sha256 of all graphs' hashes."""
-    hashes = "".join(e.sha256 for e in bundle.manifest.stages.values())
-    return hashlib.sha256(hashes.encode()).hexdigest()[:16]
+    """First 16 digits of what identifies a bundle's golden graphs."""
+    return bundle.manifest.graphs_sha256[:16]
 
 
 def open_bundles(paths: Sequence[str | Path]) -> list[Bundle]:

@@ -34,7 +34,9 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"emohead {emohead.__version__}")
+        from emohead.doctor import installed
+
+        print(f"emohead {emohead.__version__}", *installed(), sep="\n")
         raise typer.Exit
 
 
@@ -42,7 +44,12 @@ def _print_version(wanted: bool) -> None:
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Show the version, bundle and backend.",
+        ),
     ] = False,
 ) -> None:
     """One photo and one voice in, an emotional talking head out."""
