@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 AGENTS := $(VENVS)/agents
 
-.PHONY: test-agents demo test smoke lint format bench clean
+.PHONY: test-agents demo test smoke lint format bench docs pages clean
 
 demo: $(RUN)/installed
 	$(RUN)/bin/emohead demo --out out/demo.mp4
@@ -35,6 +35,13 @@ format: $(DEV)/installed
 bench: $(DEV)/installed
 	$(DEV)/bin/python -m pytest benchmarks --benchmark-columns=min,median,rounds
 
+docs: $(DEV)/installed
+	NO_MKDOCS_2_WARNING=1 $(DEV)/bin/mkdocs build --strict
+
+# What the pages say about commands, GPUs and the data flow follows from the code.
+pages: $(DEV)/installed
+	$(DEV)/bin/python script/pages
+
 $(RUN)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(RUN)
 	$(RUN)/bin/python $(PIP) -e ".[cpu]"
@@ -53,4 +60,4 @@ $(AGENTS)/installed: pyproject.toml constraints-agents.txt
 	touch $@
 
 clean:
-	rm -rf $(VENVS) out build *.egg-info
+	rm -rf $(VENVS) out build site *.egg-info
