@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 AGENTS := $(VENVS)/agents
 
-.PHONY: test-agents demo test smoke lint format bench docs pages clean
+.PHONY: test-agents test-minimum demo test smoke lint format bench docs pages clean
 
 demo: $(RUN)/installed
 	$(RUN)/bin/emohead demo --out out/demo.mp4
@@ -21,6 +21,9 @@ smoke: $(DEV)/installed
 
 test-agents: $(AGENTS)/installed
 	$(AGENTS)/bin/python -m pytest tests/sdk/live
+
+test-minimum: $(DEV)/installed
+	PATH="$(abspath $(DEV))/bin:$$PATH" $(DEV)/bin/python script/minimum_versions.py
 
 lint: $(DEV)/installed
 	$(DEV)/bin/ruff format --check .

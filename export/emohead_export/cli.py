@@ -106,6 +106,26 @@ def tiny(
 
 
 @app.command()
+def sign(
+    bundle: Annotated[Path, typer.Argument(help="Folder or zip, signed in its place.")],
+    key: Annotated[Path, typer.Option(help="Ed25519 private key, PEM.")],
+    password_file: Annotated[
+        Path | None, typer.Option(help="File whose first line opens the key.")
+    ] = None,
+) -> None:
+    """Sign a bundle, so that whoever trusts the public key can tell that it is yours."""
+    from emohead.reading import read_file
+    from emohead_export.signing import sign_bundle
+
+    password = None
+    if password_file is not None:
+        text = read_file(password_file, "the password file", "give its path")
+        password = text.splitlines()[0] if text else b""
+    signer = sign_bundle(bundle, key, password)
+    typer.echo(f"{bundle}: signed by {signer}")
+
+
+@app.command()
 def roofline(
     results: Annotated[
         list[Path] | None,

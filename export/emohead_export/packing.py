@@ -34,7 +34,15 @@ from emohead_export.registry import IMPLEMENTATIONS, load_trained
 from emohead_export.sources import WEIGHTS_LICENCE, sources_of
 from emohead_export.training_record import read_training
 
-__all__ = ["MAX_BUNDLE_BYTES", "Part", "export_bundle", "export_stage", "part_of", "write_bundle"]
+__all__ = [
+    "MAX_BUNDLE_BYTES",
+    "Part",
+    "export_bundle",
+    "export_stage",
+    "part_of",
+    "write_bundle",
+    "write_zip",
+]
 
 log = logging.getLogger(__name__)
 
@@ -276,7 +284,7 @@ def write_bundle(
         )
     _refuse_other_content(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    (_write_zip if out.suffix == ".zip" else _write_folder)(files, out)
+    (write_zip if out.suffix == ".zip" else _write_folder)(files, out)
     return Bundle.open(out, stages=[part.spec.name for part in parts])
 
 
@@ -289,12 +297,17 @@ def _refuse_other_content(out: Path) -> None:
         )
 
 
-def _write_zip(files: Mapping[str, bytes], out: Path) -> None:
+def write_zip(files: Mapping[str, bytes], out: Path) -> None:
+    """Write a zip of files by name, whole or not at all; equal files give equal bytes."""
     handle, temporary = tempfile.mkstemp(dir=out.parent, suffix=".zip")
-    with os.fdopen(handle, "wb") as target, zipfile.ZipFile(target, "w") as archive:
-        for file, content in files.items():
-            archive.writestr(zipfile.ZipInfo(file, _ZIP_DATE), content)
-    os.replace(temporary, out)
+    try:
+        with os.fdopen(handle, "wb") as target, zipfile.ZipFile(target, "w") as archive:
+            for file, content in files.items():
+                archive.writestr(zipfile.ZipInfo(file, _ZIP_DATE), content)
+        os.replace(temporary, out)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _write_folder(files: Mapping[str, bytes], out: Path) -> None:

@@ -8,39 +8,31 @@ Not here: making bundles (``emohead_export``), the manifest's schema (``manifest
 from __future__ import annotations
 
 import hashlib
-import zipfile
-from collections.abc import Collection
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from emohead.backends import choose_backend, open_runner
+from emohead.bundle_files import MANIFEST_NAME, SIGNATURE_NAME, BundleFiles, open_files
 from emohead.contract import StageSpec, spec_hash
 from emohead.errors import BundleError, ContractError
 from emohead.geometry.topology import TOPOLOGY
 from emohead.graph_choice import graph_entry
+from emohead.graph_safety import objection
 from emohead.metadata import REEXPORT, check_metadata
+from emohead.reading import shown
 from emohead.runner import OrtRunner, Runner
 from emohead.stages import STAGES
 
 if TYPE_CHECKING:
     from emohead.backends import Backend
-    from emohead.manifest import Manifest
+    from emohead.manifest import Manifest, StageEntry, Variant
+    from emohead.signature import Key
 
 __all__ = ["DEFAULT_BUNDLE", "MANIFEST_NAME", "Bundle"]
 
 DEFAULT_BUNDLE: Final = Path(__file__).resolve().parent / "bundles" / "default"
 """Folder of the bundle that the wheel carries."""
-MANIFEST_NAME: Final = "manifest.json"
-MAX_FILE_BYTES: Final = 1 << 30
-# An ONNX tensor stored elsewhere names its file in an entry with this key (a serialised protobuf).
-_EXTERNAL_DATA: Final = b"\n\x08location\x12"
-
-
-class _Files(Protocol):
-    """Where a bundle's files are read from."""
-
-    def read(self, name: str) -> bytes:
-        """Return the content of the file called `name`."""
 
 
 class Bundle:
@@ -52,27 +44,35 @@ class Bundle:
         Folder or zip.
     manifest : Manifest
         What the bundle contains.
-    files : object with ``read``
+    files : BundleFiles
         Reads a file of the bundle by name.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, files: _Files) -> None:
+    def __init__(self, path: Path, manifest: Manifest, files: BundleFiles) -> None:
         self.path = path
         self.manifest = manifest
         self._files = files
 
     @classmethod
     def open(
-        cls, path: str | Path | None = None, *, stages: Collection[str] = tuple(STAGES)
+        cls,
+        path: str | Path | Bundle | None = None,
+        *,
+        stages: Collection[str] = tuple(STAGES),
+        trusted_keys: Sequence[Key] | None = None,
     ) -> Bundle:
-        """Open a bundle and verify it: schema, specs, every file's hash.
+        """Open a bundle and verify it: signature where wanted, schema, specs, every file's hash.
 
         Parameters
         ----------
-        path : str or pathlib.Path, optional
-            Folder or zip; by default the bundle inside the package.
+        path : str, pathlib.Path or Bundle, optional
+            Folder or zip; by default the bundle inside the package. Of an open bundle only the
+            signature is looked at.
         stages : collection of str
             Stages that must be there; all by default.
+        trusted_keys : sequence of path or bytes, optional
+            Ed25519 public keys in PEM, one of which must have signed the bundle; by default those
+            of ``EMOHEAD_TRUSTED_KEYS``, which do not bind the bundle inside the package.
 
         Returns
         -------
@@ -82,14 +82,18 @@ class Bundle:
         Raises
         ------
         BundleError
-            When something is missing, altered, unsafe or made for another contract.
+            When something is missing, altered, unsafe, unsigned or made for another contract.
         """
+        if isinstance(path, Bundle):
+            path.check_signature(trusted_keys)
+            return path
         where = DEFAULT_BUNDLE if path is None else Path(path)
-        files = _files_of(where)
-        manifest = _read_manifest(where, files)
-        bundle = cls(where, manifest, files)
+        files = open_files(where)
+        content = files.read(MANIFEST_NAME, limit="manifest_bytes")
+        bundle = cls(where, _manifest_from(where, content), files)
+        bundle.check_signature(trusted_keys)
         bundle._check_contract(stages)
-        for stage, entry in manifest.stages.items():
+        for stage, entry in bundle.manifest.stages.items():
             for precision in (entry.precision, *entry.variants):
                 bundle.model(stage, precision)
         return bundle
@@ -120,6 +124,51 @@ class Bundle:
         golden = self.manifest.stages[stage]
         entry = graph_entry(golden, golden.precision if precision is None else precision)
         content = self._files.read(entry.file)
+        self._check_file(entry, content)
+        return content
+
+    @property
+    def extra_files(self) -> tuple[str, ...]:
+        """Names of what the manifest does not name; never read, and not allowed where signed."""
+        known = {MANIFEST_NAME, SIGNATURE_NAME}
+        for entry in self.manifest.stages.values():
+            known |= {entry.file, *(variant.file for variant in entry.variants.values())}
+        return tuple(name for name in self._files.names() if name not in known)
+
+    def check_signature(self, trusted_keys: Sequence[Key] | None = None) -> None:
+        """Refuse a bundle that nobody trusted has signed.
+
+        Parameters
+        ----------
+        trusted_keys : sequence of path or bytes, optional
+            As for ``Bundle.open``.
+
+        Raises
+        ------
+        BundleError
+            When it is unsigned, signed by somebody else, altered, or holds files that the
+            signature does not cover.
+        """
+        from emohead.signature import check_signature, keys_of_environment
+
+        if trusted_keys is None and self.path != DEFAULT_BUNDLE:
+            trusted_keys = keys_of_environment()
+        if trusted_keys is None:
+            return
+        manifest = self._files.read(MANIFEST_NAME, limit="manifest_bytes")
+        is_signed = SIGNATURE_NAME in self._files.names()
+        found = self._files.read(SIGNATURE_NAME, limit="manifest_bytes") if is_signed else None
+        check_signature(manifest, found, trusted_keys, self.path)
+        if _manifest_from(self.path, manifest) != self.manifest:
+            raise BundleError(f"{self.path}: it changed while it was read; open it again")
+        if self.extra_files:
+            raise BundleError(
+                f"{self.path}: expected only files that the signature covers, found "
+                f"{shown(', '.join(self.extra_files))}; remove them"
+            )
+
+    def _check_file(self, entry: StageEntry | Variant, content: bytes) -> None:
+        """Compare a file with the manifest, and look for what no graph may contain."""
         digest = hashlib.sha256(content).hexdigest()
         if digest != entry.sha256:
             raise BundleError(
@@ -127,12 +176,16 @@ class Bundle:
                 f"{digest[:12]}: the file was altered or is incomplete; reinstall the bundle, "
                 f"or make it again with `{REEXPORT}`"
             )
-        if _EXTERNAL_DATA in content:
+        if len(content) != entry.num_bytes:
             raise BundleError(
-                f"{self.path}: expected {entry.file} to hold all its weights, but it refers to "
-                f"data in another file; make the bundle again with `{REEXPORT}`"
+                f"{self.path}: expected {entry.file} to have {entry.num_bytes} bytes, got "
+                f"{len(content)}; make the bundle again with `{REEXPORT}`"
             )
-        return content
+        if (reason := objection(content)) is not None:
+            raise BundleError(
+                f"{self.path}: expected {entry.file} to hold all its weights and nothing else, "
+                f"but it {reason}; make the bundle again with `{REEXPORT}`"
+            )
 
     def runner(
         self,
@@ -211,76 +264,11 @@ class Bundle:
         )
 
 
-class _Folder:
-    """Files of a bundle that is a folder."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def read(self, name: str) -> bytes:
-        try:
-            return (self._path / name).read_bytes()
-        except OSError as err:
-            raise BundleError(_unreadable(self._path, name, err)) from err
-
-
-class _Zip:
-    """Files of a bundle that is one zip."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = archive.infolist()
-        except (OSError, zipfile.BadZipFile) as err:
-            raise BundleError(
-                f"{path}: expected a folder or a zip file with {MANIFEST_NAME}, got: {err}; "
-                "give another path, or copy the bundle again"
-            ) from err
-        for member in members:
-            _refuse_unsafe(path, member)
-
-    def read(self, name: str) -> bytes:
-        try:
-            with zipfile.ZipFile(self._path) as archive:
-                return archive.read(name)
-        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as err:
-            raise BundleError(_unreadable(self._path, name, err)) from err
-
-
-def _files_of(path: Path) -> _Files:
-    if path.is_dir():
-        return _Folder(path)
-    if path.is_file():
-        return _Zip(path)
-    where = "The package carries no default bundle" if path == DEFAULT_BUNDLE else f"No {path}"
-    raise BundleError(
-        f"{where}: expected a bundle folder or zip, found nothing; give the path of a bundle, "
-        f"or make one with `{REEXPORT}`"
-    )
-
-
-def _refuse_unsafe(path: Path, member: zipfile.ZipInfo) -> None:
-    """Refuse members that point outside the archive or unpack without bounds."""
-    name = PurePosixPath(member.filename.replace("\\", "/"))
-    if name.is_absolute() or ".." in name.parts or any(":" in part for part in name.parts):
-        raise BundleError(
-            f"{path}: expected plain file names, got {member.filename!r}, which leads outside "
-            "the bundle; do not use this file, get the bundle from its maker"
-        )
-    if member.file_size > MAX_FILE_BYTES:
-        raise BundleError(
-            f"{path}: expected files of at most {MAX_FILE_BYTES} bytes, {member.filename!r} "
-            f"unpacks to {member.file_size}; get the bundle from its maker"
-        )
-
-
-def _read_manifest(path: Path, files: _Files) -> Manifest:
+def _manifest_from(path: Path, content: bytes) -> Manifest:
     from pydantic import ValidationError
 
     from emohead.manifest import Manifest
 
-    content = files.read(MANIFEST_NAME)
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as err:
@@ -290,11 +278,3 @@ def _read_manifest(path: Path, files: _Files) -> Manifest:
             f"{path}: {MANIFEST_NAME} does not fit this version of emohead: {field}: "
             f"{first['msg']}; make the bundle again with `{REEXPORT}`"
         ) from err
-
-
-def _unreadable(path: Path, name: str, err: Exception) -> str:
-    reason = getattr(err, "strerror", None) or "no such file in the archive"
-    return (
-        f"{path}: expected to read {name}, got: {reason}; "
-        f"reinstall the bundle, or make it again with `{REEXPORT}`"
-    )

@@ -45,6 +45,7 @@ from emohead.valence_arousal import VA
 
 if TYPE_CHECKING:
     from emohead.executor import Executor
+    from emohead.signature import Key
 
 __all__ = ["TalkingHead"]
 
@@ -86,6 +87,7 @@ class TalkingHead:
         backend: str | Backend = "auto",
         threads: int = 0,
         precision: str = "auto",
+        trusted_keys: Sequence[Key] | None = None,
     ) -> TalkingHead:
         """Load every network.
 
@@ -101,6 +103,8 @@ class TalkingHead:
         precision : {"auto", "fp32", "fp16", "int8"}
             Which graphs of the bundle to run: ``auto`` takes int8 ones on a CPU where they are
             faster, otherwise the golden ones. TensorRT builds engines in fp32 or fp16.
+        trusted_keys : sequence of path or bytes, optional
+            Public keys one of which must have signed the bundle, as for ``Bundle.open``.
 
         Returns
         -------
@@ -109,14 +113,14 @@ class TalkingHead:
         Raises
         ------
         BundleError
-            If the bundle is missing, altered, made for another version, or without the precision.
+            If the bundle is missing, altered, unsigned, of another version or lacks the precision.
         BackendError
             If the backend does not work on this machine.
         """
         if isinstance(backend, str):
             # Engines are built in a precision; elsewhere it is the file that has one.
             backend = choose_backend(backend, precision if backend in BUILDING else "auto")
-        opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        opened = Bundle.open(bundle, trusted_keys=trusted_keys)
         precisions = choose_precisions(opened.manifest, precision, backend.name)
         runners = {
             s: opened.runner(s, backend, threads=threads, precision=precisions[s]) for s in STAGES

@@ -16,41 +16,43 @@ __all__ = ["SCHEMA_VERSION", "Manifest", "Source", "StageEntry", "Training", "Va
 
 SCHEMA_VERSION: Final = 1
 
+# Control characters would act on the terminal that shows them.
+Text = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.onnx$")]
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Source(_Record):
     """Data or teacher that weights were made with."""
 
-    name: str
-    licence: str
-    origin: str
+    name: Text
+    licence: Text
+    origin: Text
     """Where it comes from: an address or a package."""
-    used_for: str
+    used_for: Text
     """What it contributed, in a phrase."""
 
 
 class Training(_Record):
     """How weights were trained, as the run recorded it."""
 
-    recipe: str
+    recipe: Text
     """Name of the recipe."""
     steps: int = Field(ge=0)
     """Optimiser steps."""
     hours: float = Field(ge=0)
     """Wall-clock hours, validation included; the machine may have been shared."""
-    device: str
+    device: Text
     """Device and how much of it."""
-    precision: str
+    precision: Text
     """Arithmetic of the training."""
     seed: int
     """Seed of data order and initial weights."""
-    started_from: str = ""
+    started_from: Text = ""
     """Weights that the run began with; empty for none."""
 
 
@@ -62,7 +64,7 @@ class Variant(_Record):
     sha256: Sha256
     """Of the file's content."""
     num_bytes: int = Field(gt=0)
-    metrics: dict[str, float] = {}
+    metrics: dict[Text, float] = {}
     """Distance from the golden graph, and for int8 the speed on the CPU that derived it."""
 
 
@@ -78,13 +80,13 @@ class StageEntry(_Record):
     """Of the stage's spec at export."""
     num_bytes: int = Field(gt=0)
     num_parameters: int = Field(ge=0)
-    licence: str
+    licence: Text
     """Licence of the weights."""
     sources: tuple[Source, ...]
     """Everything the weights were made with."""
     training: Training | None = None
     """How the weights were trained; None where the run left no record."""
-    metrics: dict[str, float] = {}
+    metrics: dict[Text, float] = {}
     """Measured at export, for example the parity error."""
     variants: dict[Literal["fp16", "int8"], Variant] = {}
     """The same network in other precisions."""
@@ -94,16 +96,16 @@ class Manifest(_Record):
     """What a bundle contains and where it comes from."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    name: str = Field(min_length=1)
-    emohead_version: str
+    name: Annotated[Text, Field(min_length=1)]
+    emohead_version: Text
     """Version that exported the bundle."""
-    created: str
+    created: Text
     """UTC time of the export, ISO 8601."""
     topology_sha256: Sha256
     """Of the edge connectivity that the landmark stages were trained with."""
     stages: dict[str, StageEntry]
     """Graphs by stage name."""
-    metrics: dict[str, float] = {}
+    metrics: dict[Text, float] = {}
     """Quality on held-out people, where it was measured."""
 
     @property

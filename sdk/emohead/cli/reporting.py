@@ -81,7 +81,8 @@ def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:
 def _end(err: BaseException, message: str, code: int, as_json: bool) -> None:
     if os.environ.get(DEBUG_VARIABLE):
         raise err
-    sentence = " ".join(message.split())
+    # Names of files may hold characters that would act on the terminal.
+    sentence = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
     say(f"emohead: {sentence}")
     if as_json:
         print_json({"error": {"type": type(err).__name__, "message": sentence}})
