@@ -119,6 +119,28 @@ class Clip:
 
         return write_landmarks(self.landmark_track, path)
 
+    def save_arkit(self, path: str | Path) -> Path:
+        """Write ARKit's 52 blendshapes as a CSV of Live Link Face; nothing is rendered.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.csv``.
+
+        Returns
+        -------
+        Path
+            The file written.
+
+        Raises
+        ------
+        InputError
+            If `path` cannot be written to.
+        """
+        from emohead.live_link import write_live_link
+
+        return write_live_link(self.landmark_track, path)
+
     def save(self, path: str | Path, *, progress: Progress | None = None) -> Path:
         """Render every frame into an mp4 with the speech: H.264 and AAC, in sync.
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import emohead
+from emohead.cli.arkit import arkit
 from emohead.cli.bench import bench
 from emohead.cli.demo import demo
 from emohead.cli.doctor import doctor
@@ -55,7 +56,7 @@ def _options(
     """One photo and one voice in, an emotional talking head out."""
 
 
-for _command in (render, emotion, landmarks, demo, inspect, doctor, bench):
+for _command in (render, emotion, landmarks, arkit, demo, inspect, doctor, bench):
     app.command()(_command)
 app.add_typer(engines)
 app.add_typer(export)

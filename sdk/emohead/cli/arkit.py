@@ -1,0 +1,44 @@
+"""``emohead arkit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emohead.cli.reporting import ends_cleanly, print_json
+
+__all__ = ["arkit"]
+
+
+@ends_cleanly
+def arkit(
+    landmarks: Annotated[
+        Path,
+        typer.Argument(
+            help="Landmarks of every frame, from `emohead landmarks`.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Curves to write, .csv.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Turn landmarks into ARKit's 52 blendshapes, as a CSV of Live Link Face."""
+    from emohead.arkit import BLENDSHAPES
+    from emohead.landmark_track_files import read_landmarks
+    from emohead.live_link import check_live_link_output, write_live_link
+
+    check_live_link_output(out)
+    track = read_landmarks(landmarks)
+    write_live_link(track, out)
+    told = {
+        "frames": len(track),
+        "frame_rate": track.fps,
+        "blendshapes": len(BLENDSHAPES),
+        "path": str(out),
+    }
+    if as_json:
+        print_json(told)
+        return
+    for name, value in told.items():
+        print(f"{name:12} {value}")
