@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from emohead.landmark_track import LandmarkTrack
     from emohead.live.frames import AudioFrame, VideoFrame
     from emohead.portrait import Portrait
+    from emohead.provenance.signing import Signer
+    from emohead.provenance.verifying import Verdict, verify_video
     from emohead.stream import TalkingStream
     from emohead.valence_arousal import VA
 
@@ -49,11 +51,14 @@ __all__ = [
     "ParityError",
     "Portrait",
     "Shaping",
+    "Signer",
     "TalkingHead",
     "TalkingStream",
+    "Verdict",
     "VideoFrame",
     "__version__",
     "read_audio",
+    "verify_video",
 ]
 
 _HOMES = {
@@ -65,11 +70,14 @@ _HOMES = {
     "LandmarkTrack": "emohead.landmark_track",
     "Portrait": "emohead.portrait",
     "Shaping": "emohead.emotion_shaping",
+    "Signer": "emohead.provenance.signing",
     "TalkingHead": "emohead.head",
     "TalkingStream": "emohead.stream",
+    "Verdict": "emohead.provenance.verifying",
     "VA": "emohead.valence_arousal",
     "VideoFrame": "emohead.live.frames",
     "read_audio": "emohead.audio",
+    "verify_video": "emohead.provenance.verifying",
 }
 
 

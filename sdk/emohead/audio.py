@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emohead.errors import InputError
+from emohead.hashing import file_sha256
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -58,6 +59,8 @@ class Audio:
     """(n,) float32 in [-1, 1]."""
     sample_rate: int = SAMPLE_RATE_HZ
     """Samples per second; always 16,000."""
+    file_sha256: str | None = field(default=None, repr=False, compare=False)
+    """Of the file it was read from, if any."""
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 1 or self.samples.dtype != np.float32:
@@ -132,7 +135,8 @@ def read_audio(path: str | Path | BinaryIO) -> Audio:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise InputError(f"the speech file {path} {what}: give the path of an audio or video file")
-    return _finish(_decoded(path), f"the speech file {path}")
+    audio = _finish(_decoded(path), f"the speech file {path}")
+    return replace(audio, file_sha256=file_sha256(path))
 
 
 def audio_from_array(samples: ArrayLike, sample_rate: int) -> Audio:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,15 @@ from emohead.emotion import Emotion
 from emohead.emotion_track import EmotionTrack
 from emohead.landmark_track import LandmarkTrack
 from emohead.portrait import Portrait
+from emohead.provenance.making import Making
 from emohead.render import FrameRenderer, PortraitFeatures
 from emohead.runner import Runner
 from emohead.video import VideoWriter
+
+if TYPE_CHECKING:
+    from emohead.provenance.describing import Label
+    from emohead.provenance.schema import ClipManifest
+    from emohead.provenance.signing import Signer
 
 __all__ = ["Clip", "Progress"]
 
@@ -53,6 +60,8 @@ class Clip:
     """The face, encoded."""
     renderer: Runner = field(repr=False)
     """Runner of the stage ``renderer``."""
+    making: Making = field(repr=False)
+    """How it was made."""
     angles: NDArray[np.float32] | None = field(default=None, repr=False)
     """(N, 3) float32, rad: yaw, pitch and roll of the head relative to the portrait, if known."""
     gaze: NDArray[np.float32] | None = field(default=None, repr=False)
@@ -63,6 +72,12 @@ class Clip:
     """What the user should know, one sentence each."""
     timings: dict[str, float] = field(default_factory=dict)
     """Seconds spent so far, by step."""
+    _saved: list[ClipManifest] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def manifest(self) -> ClipManifest:
+        """What the video says of itself: that of the last `save`, before it without `content`."""
+        return self._saved[-1] if self._saved else self.label()(None)
 
     def __len__(self) -> int:
         """Count the frames: the speech's length times `fps`, rounded up."""
@@ -141,7 +156,29 @@ class Clip:
 
         return write_live_link(self.landmark_track, path)
 
-    def save(self, path: str | Path, *, progress: Progress | None = None) -> Path:
+    def label(self, *, batched: bool = False) -> Label:
+        """Make what describes this clip to a ``VideoWriter``.
+
+        Parameters
+        ----------
+        batched : bool
+            Whether its frames share steps with those of other clips.
+
+        Returns
+        -------
+        Label
+        """
+        from emohead.provenance.describing import Label
+
+        return Label(self, batched=batched)
+
+    def save(
+        self,
+        path: str | Path,
+        *,
+        progress: Progress | None = None,
+        sign: Signer | None = None,
+    ) -> Path:
         """Render every frame into an mp4 with the speech: H.264 and AAC, in sync.
 
         Parameters
@@ -150,6 +187,8 @@ class Clip:
             Where the video appears, whole or not at all.
         progress : callable, optional
             Called as ``progress(done, total)`` after every frame.
+        sign : Signer, optional
+            Adds signed content credentials to the file.
 
         Returns
         -------
@@ -163,9 +202,13 @@ class Clip:
         EmoheadError
             If encoding fails, for example because the disk is full.
         """
-        with VideoWriter(path, fps=self.fps, audio=self.speech) as writer:
+        label = self.label()
+        with VideoWriter(
+            path, fps=self.fps, audio=self.speech, describe=label, sign=sign
+        ) as writer:
             for done, frame in enumerate(self, start=1):
                 writer.write(frame)
                 if progress is not None:
                     progress(done, len(self))
+        self._saved[:] = [writer.manifest] if writer.manifest else []
         return Path(path)

@@ -11,7 +11,6 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import emohead
@@ -78,7 +77,7 @@ def examine_machine() -> MachineReport:
         Problems are findings, not exceptions.
     """
     from emohead.choosing import BACKENDS, obstacle
-    from emohead.machine import probe_machine
+    from emohead.machine import cpu_model, probe_machine
 
     machine = probe_machine()
     chosen, reason, warnings = _backend()
@@ -88,7 +87,7 @@ def examine_machine() -> MachineReport:
         emohead=emohead.__version__,
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
-        cpu=_cpu_model(),
+        cpu=cpu_model(),
         cores=machine.cores,
         memory_gib=_memory_gib(),
         gpus=tuple(_described(gpu) for gpu in machine.gpus),
@@ -154,16 +153,6 @@ def _versions() -> Iterator[tuple[str, str]]:
             yield name, metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-
-
-def _cpu_model() -> str:
-    """Model name where Linux tells it; elsewhere what the platform says."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _memory_gib() -> float | None:

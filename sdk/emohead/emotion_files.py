@@ -20,10 +20,12 @@ from emohead.whole_files import check_target, whole_file
 
 __all__ = [
     "FORMAT",
+    "TrackRecord",
     "check_track_output",
     "read_track",
     "track_as_dict",
     "track_from_json",
+    "track_from_record",
     "write_track",
 ]
 
@@ -61,7 +63,9 @@ class _Keyframe(_Record):
         return emotion_from(self.emotions or {})
 
 
-class _Track(_Record):
+class TrackRecord(_Record):
+    """What a track's file holds."""
+
     format: Literal["emohead-emotion-track"]
     version: Literal[1]
     source: Literal["voice", "user"] = "user"
@@ -114,7 +118,7 @@ def track_from_json(text: str | bytes) -> EmotionTrack:
         If it is no such JSON, or a name, weight or time cannot be used.
     """
     try:
-        record = _Track.model_validate_json(text)
+        record = TrackRecord.model_validate_json(text)
     except ValidationError as err:
         first = err.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
@@ -122,6 +126,11 @@ def track_from_json(text: str | bytes) -> EmotionTrack:
             f"expected the JSON of an emotion track, got {first['msg']} at {place}: "
             "see docs/directing.md, or write one with `emohead emotion SPEECH -o track.json`"
         ) from err
+    return track_from_record(record)
+
+
+def track_from_record(record: TrackRecord) -> EmotionTrack:
+    """Make the track that a record describes; raises InputError as ``track_from_json``."""
     emotions = [keyframe.emotion() for keyframe in record.keyframes]
     notes = dict.fromkeys((*record.notes, *(n for emotion in emotions for n in emotion.notes)))
     return EmotionTrack(

@@ -7,6 +7,7 @@ Not here: how a stage works; each has its module.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from emohead.motion import FPS
 from emohead.offline import Landmarks, clip_from_landmarks, clip_from_voice, told_by_landmarks
 from emohead.performance import Role, timed
 from emohead.portrait import Portrait, make_portrait
+from emohead.provenance.making import Making, face_origin
 from emohead.render import FrameRenderer, PortraitFeatures, encode_portrait
 from emohead.retime import checked_fps
 from emohead.runner import Runner, default_threads
@@ -64,6 +66,8 @@ class TalkingHead:
         Where they run, and why there.
     bundle : Bundle, optional
         Where they come from; lets an executor open a renderer that suits many tracks.
+    precisions : mapping of stage name to str, optional
+        Precision of each graph.
 
     Examples
     --------
@@ -73,10 +77,15 @@ class TalkingHead:
     """
 
     def __init__(
-        self, runners: Mapping[str, Runner], backend: Backend, *, bundle: Bundle | None = None
+        self,
+        runners: Mapping[str, Runner],
+        backend: Backend,
+        *,
+        bundle: Bundle | None = None,
+        precisions: Mapping[str, str] | None = None,
     ) -> None:
-        self._runners = runners
-        self.bundle = bundle
+        self._runners, self.bundle = runners, bundle
+        self._making = Making(backend=backend, bundle=bundle, precisions=precisions or {})
         self.backend = backend
 
     @classmethod
@@ -121,11 +130,9 @@ class TalkingHead:
             # Engines are built in a precision; elsewhere it is the file that has one.
             backend = choose_backend(backend, precision if backend in BUILDING else "auto")
         opened = Bundle.open(bundle, trusted_keys=trusted_keys)
-        precisions = choose_precisions(opened.manifest, precision, backend.name)
-        runners = {
-            s: opened.runner(s, backend, threads=threads, precision=precisions[s]) for s in STAGES
-        }
-        return cls(runners, backend, bundle=opened)
+        held = choose_precisions(opened.manifest, precision, backend.name)
+        runners = {s: opened.runner(s, backend, threads=threads, precision=held[s]) for s in STAGES}
+        return cls(runners, backend, bundle=opened, precisions=held)
 
     def portrait(
         self,
@@ -156,7 +163,8 @@ class TalkingHead:
         """
         pixels = photo if isinstance(photo, np.ndarray) else read_image(photo)
         finders = {s.name: self._runners[s.name] for s in (FACE_DETECTOR, FACE_LANDMARKS)}
-        return make_portrait(pixels, finders, face_box=face_box, landmarks=landmarks)
+        face = make_portrait(pixels, finders, face_box=face_box, landmarks=landmarks)
+        return replace(face, origin=face_origin(photo, face_box, landmarks))
 
     def animate(
         self,
@@ -220,12 +228,11 @@ class TalkingHead:
         with timed(timings, "speech_s"):
             voice = audio_from(speech)
         with timed(timings, "emotion_s"):
+            told = None if emotion is None else track_from(emotion)
             if landmarks is not None:
                 felt = told_by_landmarks(emotion)
-            elif emotion is None:
-                felt = self.read_emotion(voice, per_clip=True).scaled(strength)
             else:
-                felt = track_from(emotion).scaled(strength)
+                felt = (told or self.read_emotion(voice, per_clip=True)).scaled(strength)
         role = Role(
             face=face,
             runners=self._runners,
@@ -234,10 +241,11 @@ class TalkingHead:
             fps=checked_fps(fps),
             timings=timings,
         )
+        making = replace(self._making, emotion=told, strength=strength, life=role.life)
         if landmarks is not None:
-            return clip_from_landmarks(role, voice, landmarks, full_frame=full_frame)
-        told = emotion is not None
-        return clip_from_voice(role, voice, felt, full_frame=full_frame, says_rest=told)
+            making = replace(making, has_landmarks=True)
+            return clip_from_landmarks(role, voice, landmarks, making, full_frame=full_frame)
+        return clip_from_voice(role, voice, felt, making, full_frame=full_frame)
 
     def stream(
         self,
@@ -370,7 +378,8 @@ class TalkingHead:
 
         renderer = self._runners[RENDERER.name]
         if self.backend.name == "cpu" and self.bundle is not None:
-            renderer = self.bundle.runner(RENDERER.name, self.backend, threads=1)
+            held = self._making.precisions.get(RENDERER.name)
+            renderer = self.bundle.runner(RENDERER.name, self.backend, threads=1, precision=held)
             lanes = lanes or default_threads()
         return Executor(
             renderer,

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module, metadata
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -25,6 +27,7 @@ __all__ = [
     "TENSORRT_PROVIDER",
     "Gpu",
     "Machine",
+    "cpu_model",
     "num_cores",
     "probe_machine",
 ]
@@ -240,3 +243,13 @@ def _called(*results: tuple[Any, ...]) -> Any:
 def _numbers(version: str) -> tuple[int, int]:
     major, _, minor = version.partition(".")
     return int(major), int(minor or 0)
+
+
+def cpu_model() -> str:
+    """Name the processor: its model where Linux tells it; elsewhere what the platform says."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -19,6 +19,7 @@ from emohead.emotion_track import EmotionTrack
 from emohead.errors import InputError
 from emohead.landmark_track import LandmarkTrack
 from emohead.performance import Role, joined, timed
+from emohead.provenance.making import Making
 from emohead.render import encode_portrait
 from emohead.stages import PORTRAIT_ENCODER, RENDERER
 
@@ -30,7 +31,7 @@ _RESTS = "no voice was heard: the mouth rests"
 
 
 def clip_from_voice(
-    role: Role, voice: Audio, felt: EmotionTrack, *, full_frame: bool, says_rest: bool
+    role: Role, voice: Audio, felt: EmotionTrack, making: Making, *, full_frame: bool
 ) -> Clip:
     """Let a voice move the face.
 
@@ -40,10 +41,10 @@ def clip_from_voice(
         With all stages' runners, feeling `felt`.
     voice : Audio
     felt : EmotionTrack
+    making : Making
+        Whether an emotion was given: if so, a note tells where nobody speaks.
     full_frame : bool
         See ``Clip``.
-    says_rest : bool
-        Note it where nobody speaks.
 
     Returns
     -------
@@ -52,12 +53,13 @@ def clip_from_voice(
     performance = role.perform()
     looks = joined([performance.push(voice.samples), performance.close()])
     times = (np.arange(len(looks)) + 0.5) / role.fps
-    rests = () if performance.has_spoken or not says_rest else (_RESTS,)
+    rests = () if performance.has_spoken or making.emotion is None else (_RESTS,)
     return _clip(
         role,
         voice,
         role.place(looks, times),
         felt,
+        making=making,
         full_frame=full_frame,
         angles=role.head_motion(looks, times).angles.astype(np.float32),
         gaze=role.life.glances(times).astype(np.float32),
@@ -65,7 +67,9 @@ def clip_from_voice(
     )
 
 
-def clip_from_landmarks(role: Role, voice: Audio, given: Landmarks, *, full_frame: bool) -> Clip:
+def clip_from_landmarks(
+    role: Role, voice: Audio, given: Landmarks, making: Making, *, full_frame: bool
+) -> Clip:
     """Render landmarks that somebody brought, just as they are.
 
     Parameters
@@ -75,6 +79,7 @@ def clip_from_landmarks(role: Role, voice: Audio, given: Landmarks, *, full_fram
     voice : Audio
         Sounds in the video, and says how long it is.
     given : LandmarkTrack, array or path
+    making : Making
     full_frame : bool
         See ``Clip``.
 
@@ -105,6 +110,7 @@ def clip_from_landmarks(role: Role, voice: Audio, given: Landmarks, *, full_fram
         voice,
         track.placed_on(role.face),
         _felt(track),
+        making=making,
         full_frame=full_frame,
         notes=tuple(notes),
         **extras,

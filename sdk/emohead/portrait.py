@@ -7,7 +7,7 @@ Not here: reading files (``images.py``), the detector's details, the framing (``
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +22,7 @@ from emohead.geometry.landmarks import MIRROR
 from emohead.images import check_image
 from emohead.landmark_files import landmarks_from
 from emohead.paste import paste_back
+from emohead.provenance.making import FaceOrigin
 from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS, LANDMARKER_SIZE_PX
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Portrait:
     """How sure the landmarks are, in [0, 1]; one where they were given."""
     notes: tuple[str, ...] = ()
     """What the user should know, in sentences."""
+    origin: FaceOrigin = field(default_factory=FaceOrigin)
+    """What it was made from."""
 
     def paste_back(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Put a rendered frame (256, 256, 3) into the photo; (height, width, 3) uint8."""

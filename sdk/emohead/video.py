@@ -7,10 +7,13 @@ Called by ``clip.py`` and the command line. Not here: rendering frames, reading 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import queue
 import secrets
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -21,11 +24,15 @@ from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ, Audio
 from emohead.errors import EmoheadError, InputError
+from emohead.provenance.embedding import TAG, Streams, fill_room, room, streams_of
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.video.stream import VideoStream
+
+    from emohead.provenance.schema import ClipManifest
+    from emohead.provenance.signing import Signer
 
 __all__ = ["VideoWriter", "check_output"]
 
@@ -103,6 +110,11 @@ class VideoWriter:
         Speech that starts with the first frame; it is cut where the last frame ends.
     crf : int
         x264's quality, 0 (lossless) to 51.
+    describe : callable, optional
+        Makes the manifest that goes into the file of what the streams hold; asked twice, first
+        for how much room it takes. Without it the file says no more than that it is synthetic.
+    sign : Signer, optional
+        Adds signed content credentials.
 
     Raises
     ------
@@ -117,13 +129,24 @@ class VideoWriter:
     """
 
     def __init__(
-        self, path: str | Path, *, fps: int = 30, audio: Audio | None = None, crf: int = 18
+        self,
+        path: str | Path,
+        *,
+        fps: int = 30,
+        audio: Audio | None = None,
+        crf: int = 18,
+        describe: Callable[[Streams], ClipManifest] | None = None,
+        sign: Signer | None = None,
     ) -> None:
         if not 1 <= fps <= 240:
             raise InputError(f"the frame rate must be 1 to 240 frames a second, got {fps}")
         self.path = check_output(path)
         self.num_frames = 0
         self._fps, self._audio, self._crf = fps, audio, crf
+        self._describe, self._sign = describe, sign
+        self._room = ""
+        self._pixels = hashlib.sha256()
+        self.manifest: ClipManifest | None = None
         self._shape: tuple[int, ...] | None = None
         self._queue: queue.Queue[Frame | None] = queue.Queue()
         self._failure: BaseException | None = None
@@ -173,13 +196,32 @@ class VideoWriter:
                 self._raise_failure()
                 if self.num_frames == 0:
                     raise InputError(f"no frame was written to {self.path}: write at least one")
+                self._label()
                 os.replace(self._temporary, self.path)
         finally:
             self._temporary.unlink(missing_ok=True)
 
+    def _label(self) -> None:
+        """Fill in the manifest and sign, on the finished file that nobody sees yet."""
+        if self._describe is not None:
+            streams = streams_of(self._temporary)
+            streams = replace(streams, frames_sha256=self._pixels.hexdigest())
+            self.manifest = self._describe(streams)
+            fill_room(self._temporary, self._room, self.manifest)
+        if self._sign is not None:
+            signed = _reserve(self.path)
+            try:
+                self._sign.sign(self._temporary, signed, self.manifest)
+                os.replace(signed, self._temporary)
+            finally:
+                signed.unlink(missing_ok=True)
+
     def _start(self, first: Frame) -> None:
         """Start the encoder, with a queue that holds few frames where they are large."""
         self._shape = first.shape
+        if self._describe is not None:
+            self._room = room(self._describe(Streams()))
+            self._pixels.update(f"{first.dtype.str}{first.shape}".encode())
         self._queue = queue.Queue(max(1, min(_QUEUE_FRAMES, _QUEUE_BYTES // first.nbytes)))
         self._thread.start()
 
@@ -210,10 +252,14 @@ class VideoWriter:
         options = {"movflags": "+faststart"}
         with av.open(str(self._temporary), "w", format="mp4", options=options) as container:
             container.metadata["comment"] = SYNTHETIC_NOTE
+            if self._room:
+                container.metadata[TAG] = self._room
             picture = _PictureTrack(container, self._shape, self._fps, self._crf)
             speech = _SpeechTrack(container, self._audio) if self._audio is not None else None
             while frame is not None:
                 picture.write(frame)
+                if self._room:
+                    self._pixels.update(np.ascontiguousarray(frame).data)
                 if speech is not None:
                     speech.advance_to(Fraction(picture.num_frames, self._fps))
                 frame = self._queue.get()

@@ -5,18 +5,18 @@ Not here: the job itself (``emohead.jobs``).
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emohead.cli.reporting import print_json, say
+from emohead.cli.reporting import print_json, progress_bar, say
 from emohead.video import check_output
 
 if TYPE_CHECKING:
     from emohead.clip import Clip
+    from emohead.provenance.signing import Signer
 
 __all__ = ["Acted", "RenderTask", "act", "run_task"]
 
@@ -35,6 +35,8 @@ class RenderTask:
     """Where the landmarks of every frame go, .json, .csv or .npz."""
     bundle: Path | None = None
     """Trained networks; None for the embedded ones."""
+    sign: Signer | None = None
+    """Whose content credentials the video gets."""
 
 
 def run_task(task: RenderTask, *, as_json: bool) -> None:
@@ -119,20 +121,8 @@ def act(task: RenderTask) -> Acted:
 
 
 def _save(clip: Clip, task: RenderTask, quiet: bool) -> None:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = quiet or not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as bar:
-        row = bar.add_task("rendering", total=len(clip))
-        clip.save(task.out, progress=lambda done, total: bar.update(row, completed=done))
+    with progress_bar("rendering", quiet=quiet) as progress:
+        clip.save(task.out, progress=progress, sign=task.sign)
     if task.save_landmarks is not None:
         clip.save_landmarks(task.save_landmarks)
 

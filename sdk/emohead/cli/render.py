@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from emohead.cli.reporting import ends_cleanly
 from emohead.errors import InputError
 from emohead.life import BLINK_RATE, GAZE
 from emohead.liveliness import HEAD_MOTION
+
+if TYPE_CHECKING:
+    from emohead.provenance.signing import Signer
 
 __all__ = ["render"]
 
@@ -72,6 +75,10 @@ def render(
         Path | None, typer.Option(help="68 landmarks of the photo: .npy, .json, .csv, .pts.")
     ] = None,
     bundle: Annotated[Path | None, typer.Option(help="Folder or zip of trained networks.")] = None,
+    sign_cert: Annotated[
+        Path | None, typer.Option(help="Certificate chain, PEM: sign the video (C2PA).")
+    ] = None,
+    sign_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Animate a photo with a voice."""
@@ -93,9 +100,25 @@ def render(
         **emotion_fields(emotion, va, emotion_track, emotion_from, emotion_fit),
     }
     task = RenderTask(
-        fields=fields, out=out, backend=backend, save_landmarks=save_landmarks, bundle=bundle
+        fields=fields,
+        out=out,
+        backend=backend,
+        save_landmarks=save_landmarks,
+        bundle=bundle,
+        sign=_signer(sign_cert, sign_key),
     )
     run_task(task, as_json=as_json)
+
+
+def _signer(cert: Path | None, key: Path | None) -> Signer | None:
+    """Open certificate and key before any work is done."""
+    if cert is None and key is None:
+        return None
+    if cert is None or key is None:
+        raise InputError("--sign-cert and --sign-key belong together: give both or neither")
+    from emohead.provenance.signing import Signer
+
+    return Signer(cert=cert, key=key)
 
 
 def _face_box(text: str) -> tuple[float, float, float, float]:

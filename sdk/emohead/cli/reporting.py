@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
 import typer
@@ -20,6 +21,7 @@ __all__ = [
     "EXIT_UNUSABLE",
     "ends_cleanly",
     "print_json",
+    "progress_bar",
     "say",
 ]
 
@@ -43,6 +45,31 @@ def say(sentence: str) -> None:
 def print_json(result: dict[str, Any]) -> None:
     """Print one JSON object on stdout, on one line."""
     print(json.dumps(result, ensure_ascii=False, allow_nan=False), flush=True)
+
+
+@contextlib.contextmanager
+def progress_bar(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr while a block runs; quiet, or where nobody looks, there is none.
+
+    Yields
+    ------
+    callable
+        Called as ``progress(done, total)``.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = quiet or not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:

@@ -21,6 +21,7 @@ from emohead.stages import NUM_LANDMARKS
 
 if TYPE_CHECKING:
     from emohead.clip import Clip, Progress
+    from emohead.provenance.signing import Signer
     from emohead.steps import State
 
 __all__ = ["Track"]
@@ -123,7 +124,13 @@ class Track:
         finally:
             self.cancel()
 
-    def save(self, path: str | Path, *, progress: Progress | None = None) -> Path:
+    def save(
+        self,
+        path: str | Path,
+        *,
+        progress: Progress | None = None,
+        sign: Signer | None = None,
+    ) -> Path:
         """Write the track's clip as a video with its speech; waits until it is rendered.
 
         Parameters
@@ -132,6 +139,8 @@ class Track:
             Where the video appears, whole or not at all.
         progress : callable, optional
             Called as ``progress(done, total)`` after every frame.
+        sign : Signer, optional
+            Adds signed content credentials to the file.
 
         Returns
         -------
@@ -147,7 +156,10 @@ class Track:
 
         clip = self.clip.result()
         written = 0
-        with VideoWriter(path, fps=clip.fps, audio=clip.speech) as writer:
+        label = clip.label(batched=True)
+        with VideoWriter(
+            path, fps=clip.fps, audio=clip.speech, describe=label, sign=sign
+        ) as writer:
             for frame in self.frames():
                 writer.write(frame)
                 written += 1

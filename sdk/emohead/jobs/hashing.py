@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from emohead import hashing
 from emohead.errors import InputError
 from emohead.jobs.schema import FILES, Job
 
@@ -18,7 +19,6 @@ __all__ = ["file_sha256", "input_hashes", "job_key"]
 
 MISSING: Final = "missing"
 """In place of the hash of a file that is not there, so that the key changes once it is."""
-_BLOCK: Final = 1 << 20
 _REMEMBERED: Final = 4096
 
 
@@ -85,8 +85,4 @@ def _hash_or_missing(path: Path) -> str:
 
 @lru_cache(_REMEMBERED)
 def _sha256(path: str, size: int, changed_ns: int) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+    return hashing.file_sha256(path)

@@ -1,0 +1,62 @@
+"""``emohead replay``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emohead.cli.reporting import ends_cleanly, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from emohead.provenance.replaying import Replay
+
+__all__ = ["EXIT_DIFFERS", "replay"]
+
+EXIT_DIFFERS = 4
+"""Landmarks or frames came out as other bytes."""
+
+
+@ends_cleanly
+def replay(
+    file: Annotated[Path, typer.Argument(help="Video written by emohead.", show_default=False)],
+    face: Annotated[Path, typer.Option(help="The photo that it was made from.")],
+    speech: Annotated[Path, typer.Option(help="The voice that it was made from.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Video to write, .mp4.")],
+    backend: Annotated[
+        str | None, typer.Option(help="Another backend than the one that made it.")
+    ] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Folder or zip of its networks.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Render a video again from its manifest, and compare."""
+    from emohead.provenance import replaying
+    from emohead.video import check_output
+
+    check_output(out)
+    with progress_bar("rendering", quiet=as_json) as progress:
+        result = replaying.replay(
+            file, face, speech, out, bundle=bundle, backend=backend, progress=progress
+        )
+    _report(result, as_json)
+    if not (result.landmarks_same and result.frames_same):
+        raise typer.Exit(EXIT_DIFFERS)
+
+
+def _report(result: Replay, as_json: bool) -> None:
+    same = {
+        "landmarks": result.landmarks_same,
+        "frames": result.frames_same,
+        "pictures": result.pictures_same,
+        "sound": result.sound_same,
+    }
+    if as_json:
+        differences = list(result.differences)
+        print_json({"path": str(result.path), "same": same, "differences": differences})
+        return
+    for name, is_same in same.items():
+        print(f"{name:10} {'the same bytes' if is_same else 'other bytes'}")
+    for difference in result.differences:
+        print(f"{'note':10} {difference}")
+    print(f"{'path':10} {result.path}")
