@@ -1,6 +1,7 @@
 """Speech in: any file that FFmpeg reads, or an array, becomes mono 16 kHz float32.
 
-Decoding streams in blocks, so memory holds the result and little else. Called by ``head.py``.
+Decoding streams in blocks, and long speech waits in a temporary file (``spool.py``): memory does
+not grow with it. Called by ``head.py``.
 Not here: spectrograms (``mel.py``, ``emotion_reader.py``) and writing sound (``video.py``).
 """
 
@@ -17,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from emohead.errors import InputError
 from emohead.hashing import file_sha256
+from emohead.spool import Spool, blocks_of, rows_of
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -41,7 +43,7 @@ MAX_DURATION_S = 7200
 """Longest speech accepted in one piece."""
 MAX_PEAK = 16.0
 """Louder floating-point samples are taken for integers that were never scaled."""
-_BLOCK_SAMPLES = 1 << 18
+_BLOCK_SAMPLES = 1 << 16
 
 Samples = NDArray[np.float32]
 
@@ -56,7 +58,7 @@ class Audio:
     """Mono speech at 16 kHz."""
 
     samples: Samples
-    """(n,) float32 in [-1, 1]."""
+    """(n,) float32 in [-1, 1]; of long speech a read-only mapping of a temporary file."""
     sample_rate: int = SAMPLE_RATE_HZ
     """Samples per second; always 16,000."""
     file_sha256: str | None = field(default=None, repr=False, compare=False)
@@ -80,6 +82,14 @@ class Audio:
     def num_frames(self, fps: int) -> int:
         """Count the video frames at `fps` that cover the speech, the last one perhaps in part."""
         return num_frames_of(len(self.samples), fps)
+
+    def part(self, start: int, stop: int) -> Samples:
+        """Take samples `start` to `stop`; those of a file are copied and leave memory again."""
+        return rows_of(self.samples, start, stop)
+
+    def blocks(self) -> Iterator[Samples]:
+        """Give all samples in order, about four seconds at a time."""
+        return blocks_of(self.samples, _BLOCK_SAMPLES)
 
 
 Speech = str | Path | Audio | tuple[ArrayLike, int]
@@ -234,7 +244,8 @@ def _blocks(container: InputContainer, path: str) -> Iterator[tuple[Samples, int
 
 def _finish(blocks: Iterator[tuple[Samples, int]], what: str) -> Audio:
     """Check, resample and join mono blocks."""
-    resampled: list[Samples] = []
+    spool = Spool()
+    num_made = 0
     resampler: Any = None
     rate = num_read = 0
     for block, block_rate in blocks:
@@ -248,12 +259,17 @@ def _finish(blocks: Iterator[tuple[Samples, int]], what: str) -> Audio:
             raise InputError(f"{what} is longer than {limit}: split it into shorter pieces")
         check_samples(block, what)
         for start in range(0, len(block), _BLOCK_SAMPLES):
-            resampled.append(resampler.resample_chunk(block[start : start + _BLOCK_SAMPLES]))
+            made = resampler.resample_chunk(block[start : start + _BLOCK_SAMPLES])
+            spool.append(np.clip(made, -1.0, 1.0, out=made))
+            num_made += len(made)
     if num_read == 0:
         raise InputError(f"{what} is empty: give at least one spoken word")
-    resampled.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
-    samples = _fit(np.concatenate(resampled), math.ceil(num_read * SAMPLE_RATE_HZ / rate))
-    return Audio(np.clip(samples, -1.0, 1.0, out=samples))  # in place: an hour is 230 MB
+    made = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+    num_samples = math.ceil(num_read * SAMPLE_RATE_HZ / rate)
+    # The resampler's rounding is trimmed, or filled with zeros, to the exact length.
+    missing = num_samples - num_made - len(made)
+    spool.append(np.pad(np.clip(made, -1.0, 1.0), (0, max(0, missing))))
+    return Audio(spool.rows()[:num_samples])
 
 
 def new_resampler(rate: int, what: str, to_rate: int = SAMPLE_RATE_HZ) -> Any:
@@ -274,9 +290,3 @@ def check_samples(block: Samples, what: str) -> None:
             f"{what} peaks at {np.abs(block).max():.0f}, expected [-1, 1]: "
             "scale the samples, or pass integers as an integer type"
         )
-
-
-def _fit(samples: Samples, num_samples: int) -> Samples:
-    """Trim or zero-pad the resampler's rounding to the exact length."""
-    missing = num_samples - len(samples)
-    return np.pad(samples, (0, missing)) if missing > 0 else samples[:num_samples]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from emohead.portrait import Portrait
 from emohead.provenance.making import Making
 from emohead.render import FrameRenderer, PortraitFeatures
 from emohead.runner import Runner
+from emohead.spool import blocks_of
 from emohead.video import VideoWriter
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ __all__ = ["Clip", "Progress"]
 
 Progress = Callable[[int, int], object]
 """Called with the number of frames done and the number in all."""
+_BLOCK_FRAMES: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +91,7 @@ class Clip:
         stream = FrameRenderer(self.renderer, self.features)
         spent = 0.0
         try:
-            for points in self.points:
+            for points in chain.from_iterable(blocks_of(self.points, _BLOCK_FRAMES)):
                 began = time.perf_counter()
                 frame = stream.render(points)
                 if self.full_frame:

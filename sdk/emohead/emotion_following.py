@@ -189,10 +189,12 @@ def read_emotion(voice: Audio, runner: Runner, *, per_clip: bool = False) -> Emo
     """
     if not per_clip:
         follower = EmotionFollower(runner)
-        follower.push(voice.samples)
+        for block in voice.blocks():
+            follower.push(block)
         return follower.close()
     reader = EmotionReader(runner)
-    reader.push(voice.samples)
+    for block in voice.blocks():
+        reader.push(block)
     emotion = reader.close()
     confidence = 0.0 if emotion.scores is None else float(emotion.scores.max())
     return EmotionTrack.constant(emotion, min(confidence, 1.0))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.errors import InputError
+from emohead.spool import blocks_of
 
 __all__ = ["array_sha256", "file_sha256"]
 
@@ -47,7 +48,9 @@ def file_sha256(path: str | Path) -> str:
 
 
 def array_sha256(array: NDArray[Any]) -> str:
-    """Hash type, shape and values of an array; 64 hexadecimal digits."""
+    """Hash type, shape and values of an array (n, ...); 64 hexadecimal digits."""
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
-    digest.update(np.ascontiguousarray(array).data)
+    num_rows = max(1, _PIECE_BYTES * len(array) // max(1, array.nbytes))
+    for block in blocks_of(array, num_rows):
+        digest.update(np.ascontiguousarray(block).data)
     return digest.hexdigest()

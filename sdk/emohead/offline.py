@@ -5,6 +5,7 @@ Called by ``head.py``. Not here: the way from sound to landmarks (``performance.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emohead.audio import Audio
-from emohead.camera import project
 from emohead.clip import Clip
 from emohead.emotion import emotion_from
 from emohead.emotion_track import EmotionTrack
 from emohead.errors import InputError
 from emohead.landmark_track import LandmarkTrack
-from emohead.performance import Role, joined, timed
+from emohead.performance import Looks, Performance, Role, timed
 from emohead.provenance.making import Making
 from emohead.render import encode_portrait
-from emohead.stages import PORTRAIT_ENCODER, RENDERER
+from emohead.spool import Spool
+from emohead.stages import NUM_LANDMARKS, PORTRAIT_ENCODER, RENDERER
 
 __all__ = ["Landmarks", "clip_from_landmarks", "clip_from_voice", "told_by_landmarks"]
 
@@ -50,21 +51,34 @@ def clip_from_voice(
     -------
     Clip
     """
+    landmarks, angles, gaze = Spool((NUM_LANDMARKS, 3)), Spool((3,)), Spool((2,))
     performance = role.perform()
-    looks = joined([performance.push(voice.samples), performance.close()])
-    times = (np.arange(len(looks)) + 0.5) / role.fps
+    num_placed = 0
+    for looks in _looks(performance, voice):
+        times = (np.arange(num_placed, num_placed + len(looks)) + 0.5) / role.fps
+        landmarks.append(role.place(looks, times).astype(np.float32))
+        angles.append(role.head_motion(looks, times).angles.astype(np.float32))
+        gaze.append(role.life.glances(times).astype(np.float32))
+        num_placed += len(looks)
     rests = () if performance.has_spoken or making.emotion is None else (_RESTS,)
     return _clip(
         role,
         voice,
-        role.place(looks, times),
+        landmarks.rows(),
         felt,
         making=making,
         full_frame=full_frame,
-        angles=role.head_motion(looks, times).angles.astype(np.float32),
-        gaze=role.life.glances(times).astype(np.float32),
+        angles=angles.rows(),
+        gaze=gaze.rows(),
         notes=(*role.face.notes, *felt.notes, *rests),
     )
+
+
+def _looks(performance: Performance, voice: Audio) -> Iterator[Looks]:
+    """Act piece by piece, so that memory does not grow with the voice."""
+    for block in voice.blocks():
+        yield performance.push(block)
+    yield performance.close()
 
 
 def clip_from_landmarks(
@@ -108,7 +122,7 @@ def clip_from_landmarks(
     return _clip(
         role,
         voice,
-        track.placed_on(role.face),
+        track.placed_on(role.face).astype(np.float32),
         _felt(track),
         making=making,
         full_frame=full_frame,
@@ -145,14 +159,14 @@ def _felt(track: LandmarkTrack) -> EmotionTrack:
 
 
 def _clip(
-    role: Role, voice: Audio, placed: NDArray[np.float64], felt: EmotionTrack, **others: Any
+    role: Role, voice: Audio, landmarks: NDArray[np.float32], felt: EmotionTrack, **others: Any
 ) -> Clip:
     face = role.face
     with timed(role.timings, "portrait_s"):
         features = encode_portrait(role.runners[PORTRAIT_ENCODER.name], face.image, face.landmarks)
     return Clip(
-        landmarks=placed.astype(np.float32),
-        points=project(placed).astype(np.float32),
+        landmarks=landmarks,
+        points=landmarks[..., :2],  # as `project` of weak perspective, without a copy
         emotion=felt.mean(voice.duration_s),
         emotion_track=felt,
         fps=role.fps,

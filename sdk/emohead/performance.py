@@ -7,7 +7,7 @@ Called by ``head.py`` and ``stream.py``. Not here: pixels (``render.py``), queue
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
@@ -36,7 +36,7 @@ from emohead.stylise import Stylist
 if TYPE_CHECKING:
     from emohead.runner import Runner
 
-__all__ = ["Feeling", "Looks", "Performance", "Role", "joined", "look_ahead_s", "timed"]
+__all__ = ["Feeling", "Looks", "Performance", "Role", "look_ahead_s", "timed"]
 
 Array = NDArray[np.float64]
 _FACE: Final = NUM_LANDMARKS * 3
@@ -79,11 +79,6 @@ class Looks:
         """(N, 210) float64: face, angles, shift."""
         flat = self.faces.reshape(len(self), _FACE)
         return np.concatenate([flat, self.motion.angles, self.motion.shift], axis=1)
-
-
-def joined(parts: Sequence[Looks]) -> Looks:
-    """One after another."""
-    return Looks.from_rows(np.concatenate([part.rows for part in parts]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -314,7 +314,7 @@ class _SpeechTrack:
         import soxr
 
         self._container = container
-        self._samples = audio.samples
+        self._audio = audio
         self._end = 0
         self._taken = 0
         self._made = 0
@@ -324,7 +324,7 @@ class _SpeechTrack:
 
     def advance_to(self, time_s: Fraction) -> None:
         """Allow the speech up to `time_s`; encode once a second of it has gathered."""
-        self._end = min(len(self._samples), int(time_s * SAMPLE_RATE_HZ))
+        self._end = min(len(self._audio.samples), int(time_s * SAMPLE_RATE_HZ))
         if self._end - self._taken >= SAMPLE_RATE_HZ:
             self._push(last=False)
 
@@ -333,7 +333,7 @@ class _SpeechTrack:
         self._container.mux(self._stream.encode(None))
 
     def _push(self, last: bool) -> None:
-        block = self._samples[self._taken : self._end]
+        block = self._audio.part(self._taken, self._end)
         self._taken = self._end
         made = self._resampler.resample_chunk(block, last=last)
         length = self._taken * (AUDIO_RATE_HZ // SAMPLE_RATE_HZ) - self._made if last else len(made)

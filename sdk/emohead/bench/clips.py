@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -212,7 +213,10 @@ def _intervals_ms(at: Sequence[float]) -> list[float]:
 
 
 def _animate(head: TalkingHead, face: Portrait, speech: Audio, scenario: Scenario) -> Any:
-    return head.animate(face, speech, full_frame=scenario.photo_px is not None)
+    full_frame = scenario.photo_px is not None
+    return head.animate(
+        face, speech, emotion=scenario.emotion, fps=scenario.fps, full_frame=full_frame
+    )
 
 
 def _photo(height: int | None) -> NDArray[np.uint8]:
@@ -231,15 +235,24 @@ def _photo(height: int | None) -> NDArray[np.uint8]:
 
 
 def _speech(seconds: float | None) -> Audio:
-    """Return the sample voice, cut or repeated to a length given."""
-    from emohead.audio import SAMPLE_RATE_HZ, audio_from_array, read_audio
+    """Return the sample voice, cut or repeated to a length given, as a file would bring it."""
+    from emohead.audio import SAMPLE_RATE_HZ, read_audio
     from emohead.samples import SAMPLE_SPEECH
 
     voice = read_audio(SAMPLE_SPEECH)
     if seconds is None:
         return voice
-    samples = np.resize(voice.samples, round(seconds * SAMPLE_RATE_HZ))
-    return audio_from_array(samples, SAMPLE_RATE_HZ)
+    samples, missing = (voice.samples * 32767).astype("<i2"), round(seconds * SAMPLE_RATE_HZ)
+    with tempfile.TemporaryFile() as file:
+        with wave.open(file, "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(samples.itemsize)
+            sound.setframerate(SAMPLE_RATE_HZ)
+            while missing > 0:
+                sound.writeframes(samples[:missing].tobytes())
+                missing -= len(samples)
+        file.seek(0)
+        return read_audio(file)
 
 
 def _main() -> None:

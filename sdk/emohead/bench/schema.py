@@ -116,7 +116,7 @@ class StageResult(_Record):
 class Scenario(_Record):
     """What one fresh process renders."""
 
-    kind: Literal["pipeline", "length", "resolution", "tracks"]
+    kind: Literal["pipeline", "length", "memory", "resolution", "tracks"]
     """Which table it belongs to."""
     backend: str = "cpu"
     precision: str = "fp32"
@@ -127,6 +127,10 @@ class Scenario(_Record):
     """Path of the networks; None for the embedded ones."""
     seconds: float | None = Field(default=None, gt=0)
     """Length of the speech; None for the sample's own, longer ones repeat it."""
+    emotion: str | None = None
+    """What the face expresses; None to read the voice."""
+    fps: int = Field(default=30, ge=1)
+    """Frames a second."""
     photo_px: int | None = Field(default=None, ge=64)
     """Height of whole photos as output; None for the 256x256 crop."""
     tracks: int = Field(default=1, ge=1)

@@ -25,8 +25,10 @@ from emohead.stages import RENDERER, STAGES
 
 __all__ = ["PARTS", "Plan", "plan_of", "run_plan"]
 
-PARTS: Final = ("ceilings", "stages", "engines", "pipeline", "scaling")
+PARTS: Final = ("ceilings", "stages", "engines", "pipeline", "scaling", "memory")
 """What can be left out."""
+MEMORY_LENGTHS_S: Final = (10, 600)
+"""Clips whose peak memory is compared."""
 Progress = Callable[[str, int, int], object]
 """Called with what begins now, how many steps are done, and how many there are."""
 
@@ -57,7 +59,7 @@ def plan_of(
     Parameters
     ----------
     quick : bool
-        A minute instead of ten.
+        A minute instead of half an hour; memory of long clips is left out.
     parts : sequence of str
         Of ``PARTS``.
     stages : sequence of str
@@ -86,7 +88,7 @@ def _engines(quick: bool, stages: Sequence[str]) -> Sequence[str]:
 
 
 def _part(scenario: Scenario) -> str:
-    return "pipeline" if scenario.kind == "pipeline" else "scaling"
+    return scenario.kind if scenario.kind in PARTS else "scaling"
 
 
 def _scenarios(quick: bool) -> list[Scenario]:
@@ -94,9 +96,11 @@ def _scenarios(quick: bool) -> list[Scenario]:
     heights: tuple[int, ...] = (720,) if quick else (256, 512, 1080, 2160)
     tracks: tuple[int, ...] = (1, 2) if quick else (1, 2, 4, 8, 16)
     rounds = 1 if quick else 3
+    weighed = () if quick else MEMORY_LENGTHS_S
     return [
         Scenario(kind="pipeline", rounds=2 if quick else 5),
         *(Scenario(kind="length", seconds=s, rounds=1 if s > 10 else rounds) for s in lengths),
+        *(Scenario(kind="memory", seconds=s, emotion="happy", rounds=1) for s in weighed),
         *(Scenario(kind="resolution", photo_px=h, seconds=3, rounds=rounds) for h in heights),
         *(Scenario(kind="tracks", tracks=n, seconds=3, rounds=rounds) for n in tracks),
     ]

@@ -6,8 +6,9 @@ Not here: drawing them (``cli/bench.py``, ``page.py``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from emohead.bench.schema import Ceilings, ClipResult, Report, StageResult
 
@@ -16,6 +17,7 @@ __all__ = ["Table", "hardware_of", "is_busy", "machine_lines", "tables"]
 _TITLES = {
     "pipeline": "From portrait and voice to a finished mp4",
     "length": "Clip length",
+    "memory": "Memory of long clips, with an emotion",
     "resolution": "Output size, the face pasted back into the photo",
     "tracks": "Tracks rendered side by side",
 }
@@ -77,7 +79,7 @@ def tables(report: Report) -> Iterator[Table]:
     for kind, title in _TITLES.items():
         clips = [c for c in report.clips if c.scenario.kind == kind]
         if clips:
-            yield _clips(title, clips) if kind == "pipeline" else _scaling(title, clips)
+            yield _SHAPES.get(kind, _scaling)(title, clips)
     if report.engines:
         yield Table(
             title="Building engines",
@@ -145,6 +147,28 @@ def _scaling_row(c: ClipResult) -> tuple[str, ...]:
     speed = (f"{c.real_time_factor:.3f}", f"{c.steady_fps:.1f}", f"{c.frames.p95_ms:.1f}")
     memory = "" if c.peak_rss_mib is None else f"{c.peak_rss_mib:.0f}"
     return (*what, size, str(c.scenario.tracks), *speed, f"{c.first_frame_ms:.0f}", memory)
+
+
+def _memory(title: str, clips: list[ClipResult]) -> Table:
+    """Peak memory over that of the shortest clip of the same target."""
+    least: dict[str, float] = {}
+    rows = []
+    for clip in sorted(clips, key=lambda c: c.duration_s):
+        target = f"{clip.scenario.backend} {clip.precision}"
+        peak = clip.peak_rss_mib
+        growth = (
+            "" if peak is None else f"{100 * (peak / least.setdefault(target, peak) - 1):+.1f} %"
+        )
+        length = (f"{clip.duration_s:.0f}", str(clip.num_frames))
+        rows.append((target, *length, _mib(peak), growth))
+    head = ("on", "clip s", "frames", "peak memory", "growth")
+    return Table(title=title, head=head, rows=tuple(rows))
+
+
+_SHAPES: Final[Mapping[str, Callable[[str, list[ClipResult]], Table]]] = {
+    "pipeline": _clips,
+    "memory": _memory,
+}
 
 
 def _mib(value: float | None) -> str:

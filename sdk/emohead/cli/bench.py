@@ -46,7 +46,7 @@ def bench(
     ] = None,
     part: Annotated[
         list[str] | None,
-        typer.Option(help="ceilings, stages, engines, pipeline, scaling; may be repeated. All."),
+        typer.Option(help="ceilings, stages, engines, pipeline, scaling, memory; repeatable. All."),
     ] = None,
     stage: Annotated[
         list[str] | None, typer.Option(help="Only this network; may be repeated. All.")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner
@@ -50,7 +51,11 @@ def test_plans_cover_every_stage_and_kind():
     full, quick = plan_of(quick=False), plan_of(quick=True)
     assert list(full.batches) == list(quick.batches) == list(STAGES)
     assert full.batches[RENDERER.name] == (1, 2, 4, 8, 16)
-    assert {s.kind for s in full.scenarios} == {"pipeline", "length", "resolution", "tracks"}
+    assert {s.kind for s in full.scenarios} == set(
+        get_args(Scenario.model_fields["kind"].annotation)
+    )
+    assert {s.seconds for s in full.scenarios if s.kind == "memory"} == {10, 600}
+    assert not [s for s in quick.scenarios if s.kind == "memory"]
     assert len(quick.scenarios) < len(full.scenarios)
     only = plan_of(quick=False, parts=["pipeline"])
     assert (only.with_ceilings, only.batches) == (False, {})
@@ -72,6 +77,21 @@ def test_a_clip_is_rendered_by_a_process_of_its_own(tiny_bundle: Path):
     assert found.steady_fps > found.fps > 0
     assert found.real_time_factor == pytest.approx(30 / found.fps, rel=1e-2)
     assert found.peak_rss_mib is None or found.peak_rss_mib > 50
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_clip(tiny_bundle: Path):
+    short, long = (
+        measure_clip(
+            Scenario(
+                kind="memory", bundle=str(tiny_bundle), seconds=s, emotion="sad", fps=10, rounds=1
+            )
+        )
+        for s in (5, 100)
+    )
+    assert (short.num_frames, long.num_frames) == (50, 1000)
+    if long.peak_rss_mib is not None:
+        assert long.peak_rss_mib < 1.05 * short.peak_rss_mib
 
 
 def test_tracks_are_rendered_together(tiny_bundle: Path):

@@ -7,7 +7,7 @@ import pytest
 
 from emohead.bench.page import page_of
 from emohead.bench.plots import Series, bars, lines
-from emohead.bench.schema import Report
+from emohead.bench.schema import Report, Scenario
 from emohead.bench.tables import hardware_of, is_busy, machine_lines, tables
 
 
@@ -51,6 +51,27 @@ def test_the_page_says_what_was_found_and_what_was_not(report: Report):
         assert text in page
     assert "Some &lt;fast&gt; CPU" in page
     assert "<fast>" not in page
+
+
+def test_memory_is_compared_with_the_shortest_clip(report: Report):
+    numbers = ((600.0, 18000, 250.92), (10.0, 300, 246.0))
+    long, short = (
+        report.clips[0].model_copy(
+            update={
+                "scenario": Scenario(kind="memory"),
+                "duration_s": seconds,
+                "num_frames": frames,
+                "peak_rss_mib": peak,
+            }
+        )
+        for seconds, frames, peak in numbers
+    )
+    only = report.model_copy(update={"stages": (), "clips": (long, short)})
+    (table,) = tables(only)
+    assert [row[1:] for row in table.rows] == [
+        ("10", "300", "246 MiB", "+0.0 %"),
+        ("600", "18000", "251 MiB", "+2.0 %"),
+    ]
 
 
 def test_an_empty_report_is_a_page_too(report: Report):
