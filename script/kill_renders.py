@@ -27,7 +27,7 @@ from emohead.samples import SAMPLE_FACE
 
 SECONDS = 0.4
 FRAMES = 12
-LAST_S = 30.0
+LAST_S = 120.0
 """What is still running then is counted as hanging."""
 
 
