@@ -20,7 +20,7 @@ smoke: $(DEV)/installed
 	$(DEV)/bin/python script/smoke.py out/smoke
 
 test-agents: $(AGENTS)/installed
-	$(AGENTS)/bin/python -m pytest tests/sdk/live
+	$(AGENTS)/bin/python -m pytest tests/sdk/live tests/docs/test_examples.py
 
 test-minimum: $(DEV)/installed
 	PATH="$(abspath $(DEV))/bin:$$PATH" $(DEV)/bin/python script/minimum_versions.py

@@ -1,6 +1,6 @@
-"""One face, one voice, three emotions.
+"""One face, one voice, three emotions: the networks and the face are prepared once.
 
-Usage: python examples/three_emotions.py FACE SPEECH FOLDER
+Usage: python examples/three_emotions.py [FOLDER [FACE [SPEECH]]]
 """
 
 from __future__ import annotations
@@ -9,15 +9,20 @@ import sys
 from pathlib import Path
 
 from emohead import TalkingHead
+from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 
 
-def main(face_path: str, speech_path: str, folder: str) -> None:
+def main(
+    folder: str = "three_emotions",
+    face: str | Path = SAMPLE_FACE,
+    speech: str | Path = SAMPLE_SPEECH,
+) -> None:
     """Render a happy, a sad and an angry version into a folder."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     head = TalkingHead.load()
-    face = head.portrait(face_path)
+    portrait = head.portrait(face)
     for emotion in ("happy", "sad", "angry"):
-        clip = head.animate(face, speech_path, emotion=emotion, seed=1)
+        clip = head.animate(portrait, speech, emotion=emotion, seed=1)
         clip.save(Path(folder) / f"{emotion}.mp4")
         print(f"{emotion}: {len(clip)} frames")
 
