@@ -14,6 +14,7 @@ from pathlib import Path
 
 import command_lines
 import data_flow
+import example_list
 import gpu_matrix
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -23,6 +24,7 @@ SECTIONS = {
         "emohead-train": command_lines.training_section,
         "emohead-export": command_lines.export_section,
     },
+    "examples.md": {"examples": example_list.table},
     "gpus.md": {"matrix": gpu_matrix.matrix},
 }
 FILES = {"images/data-flow.svg": data_flow.drawing}
