@@ -15,7 +15,7 @@ from emohead.images import read_image
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 from emohead.video import VideoWriter
 
-SPEECH_S = 0.6
+SPEECH_S = 0.5
 """How much of the sample voice they hear."""
 
 
