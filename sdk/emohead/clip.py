@@ -180,6 +180,7 @@ class Clip:
         path: str | Path,
         *,
         progress: Progress | None = None,
+        watch: Callable[[NDArray[np.uint8]], object] | None = None,
         sign: Signer | None = None,
     ) -> Path:
         """Render every frame into an mp4 with the speech: H.264 and AAC, in sync.
@@ -190,6 +191,9 @@ class Clip:
             Where the video appears, whole or not at all.
         progress : callable, optional
             Called as ``progress(done, total)`` after every frame.
+        watch : callable, optional
+            Called with every frame, (height, width, 3) uint8 RGB, before it is encoded. What it
+            or `progress` raises ends the saving, and nothing is left behind.
         sign : Signer, optional
             Adds signed content credentials to the file.
 
@@ -210,6 +214,8 @@ class Clip:
             path, fps=self.fps, audio=self.speech, describe=label, sign=sign
         ) as writer:
             for done, frame in enumerate(self, start=1):
+                if watch is not None:
+                    watch(frame)
                 writer.write(frame)
                 if progress is not None:
                     progress(done, len(self))

@@ -118,3 +118,7 @@ class Manifest(_Record):
         """Identity of the golden graphs alone, whatever the manifest says beside them."""
         graphs = {name: entry.sha256 for name, entry in self.stages.items()}
         return hashlib.sha256(json.dumps(graphs, sort_keys=True).encode()).hexdigest()
+
+    def sources(self) -> list[Source]:
+        """Every source once, in order of first use."""
+        return list({source: None for stage in self.stages.values() for source in stage.sources})

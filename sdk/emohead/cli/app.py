@@ -21,6 +21,7 @@ from emohead.cli.inspect import inspect
 from emohead.cli.landmarks import landmarks
 from emohead.cli.render import render
 from emohead.cli.replay import replay
+from emohead.cli.studio import studio
 from emohead.cli.study import study
 from emohead.cli.verify import verify
 
@@ -58,7 +59,19 @@ def _options(
     """One photo and one voice in, an emotional talking head out."""
 
 
-for _command in (render, emotion, landmarks, arkit, demo, verify, replay, inspect, doctor, bench):
+for _command in (
+    render,
+    emotion,
+    landmarks,
+    arkit,
+    demo,
+    studio,
+    verify,
+    replay,
+    inspect,
+    doctor,
+    bench,
+):
     app.command()(_command)
 app.add_typer(engines)
 app.add_typer(export)

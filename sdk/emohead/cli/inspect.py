@@ -11,7 +11,7 @@ from emohead.cli.reporting import ends_cleanly, print_json, say
 from emohead.reading import shown
 
 if TYPE_CHECKING:
-    from emohead.manifest import Manifest, Source
+    from emohead.manifest import Manifest
 
 __all__ = ["inspect"]
 
@@ -53,14 +53,8 @@ def _draw(path: Path, manifest: Manifest, state: str) -> None:
         stages.add_row(name, stage.precision, *numbers, stage.licence)
     console.print(stages)
     sources = Table("source", "licence", "origin", "used for")
-    for source in _sources(manifest):
+    for source in manifest.sources():
         sources.add_row(source.name, source.licence, source.origin, source.used_for)
     console.print(sources)
     for metric, value in manifest.metrics.items():
         console.print(f"{metric}: {value:.4g}")
-
-
-def _sources(manifest: Manifest) -> list[Source]:
-    """Every source once, in order of first use."""
-    named = {s: None for stage in manifest.stages.values() for s in stage.sources}
-    return list(named)
