@@ -57,8 +57,10 @@ def _leaves(command: Any, name: str) -> Iterator[Leaf]:
 
 def _row(parameter: Any, context: Any) -> str:
     names, text = parameter.get_help_record(context) or (parameter.name.upper(), "")
+    if parameter.param_type_name == "argument":
+        names = names.partition(" <")[0].upper()
     facts = _FACTS.search(text)
-    default = facts[1].replace("default: ", "") if facts else ""
+    default = facts[1].replace("default: ", "").replace("x>=", "at least ") if facts else ""
     meaning = text[: facts.start()] if facts else text
     if default.startswith("no-"):
         default = "off"
@@ -67,7 +69,12 @@ def _row(parameter: Any, context: Any) -> str:
 
 def _typed(names: str) -> str:
     """Write types as people read them: ``<list[Path]>`` as ``PATH``, for it may be repeated."""
-    return re.sub(r"<(?:list\[)?(\w+)\]?>", lambda m: _TYPES.get(m[1].lower(), m[1].upper()), names)
+
+    def named(match: re.Match[str]) -> str:
+        word = match[1].removeprefix("list[").removesuffix("]").removesuffix(" range")
+        return word if "|" in word else _TYPES.get(word.lower(), word.upper())
+
+    return re.sub(r"<([^<>]+)>", named, names)
 
 
 def _written(leaves: list[Leaf], rows: tuple[str, ...]) -> str:
