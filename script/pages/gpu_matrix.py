@@ -19,23 +19,12 @@ GPUS = (
 )
 """Models and their compute capability."""
 COLUMNS = (
-    ("cuda", "onnxruntime", "1.22.0"),
-    ("cuda", "onnxruntime", "1.30.0"),
-    ("cuda", "onnxruntime", "1.32.0"),
-    ("ort-tensorrt", "onnxruntime", "1.32.0"),
-    ("tensorrt", "tensorrt", "8.6.1"),
-    ("tensorrt", "tensorrt", "10.7.0"),
-    ("tensorrt", "tensorrt", "10.8.0"),
-    ("tensorrt", "tensorrt", "11.0.0"),
-    ("tensorrt", "tensorrt_rtx", "1.7.1"),
+    ("onnxruntime-gpu", "cuda", "onnxruntime", ("1.22", "1.30", "1.32")),
+    ("its TensorRT provider", "ort-tensorrt", "onnxruntime", ("1.22", "1.30", "1.32")),
+    ("TensorRT", "tensorrt", "tensorrt", ("8.6", "10.7", "10.8", "11.0")),
+    ("TensorRT-RTX", "tensorrt", "tensorrt_rtx", ("1.7",)),
 )
-"""Backend, library and version."""
-_TITLES = {
-    ("cuda", "onnxruntime"): "onnxruntime-gpu",
-    ("ort-tensorrt", "onnxruntime"): "its TensorRT provider",
-    ("tensorrt", "tensorrt"): "TensorRT",
-    ("tensorrt", "tensorrt_rtx"): "TensorRT-RTX",
-}
+"""Title, backend, library, and the versions that are asked about, oldest first."""
 
 
 def machine(
@@ -56,24 +45,36 @@ def machine(
 
 
 def matrix() -> str:
-    """One row per GPU, one column per library."""
-    titles = [f"{_TITLES[b, lib]} {'.'.join(v.split('.')[:2])}" for b, lib, v in COLUMNS]
-    head = ["GPU", *titles, "engines in"]
+    """One row per GPU, one column per library: its versions that work."""
+    head = ["GPU", *(f"{title}, `{backend}`" for title, backend, _, _ in COLUMNS), "engines in"]
     rows = [head, ["---"] * len(head)]
     for name, capability in GPUS:
-        cells = [
-            "yes" if obstacle(machine(name, capability, lib, v), b) is None else "–"
-            for b, lib, v in COLUMNS
-        ]
+        works = [_working(name, capability, *column[1:]) for column in COLUMNS]
+        cells = [_range(found, column[3]) for found, column in zip(works, COLUMNS, strict=True)]
         shown = f"{name} (sm_{capability[0]}{capability[1]})"
         rows.append([shown, *cells, _precision(name, capability)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def _working(
+    name: str, capability: tuple[int, int], backend: str, library: str, versions: tuple[str, ...]
+) -> list[str]:
+    asked = [(v, machine(name, capability, library, v)) for v in versions]
+    return [v for v, imagined in asked if obstacle(imagined, backend) is None]
+
+
+def _range(found: list[str], asked: tuple[str, ...]) -> str:
+    if not found:
+        return "–"
+    first = asked.index(found[0])
+    if found != list(asked[first : first + len(found)]):
+        raise ValueError(f"expected neighbours among the versions {asked}, got {found}")
+    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
 def _precision(name: str, capability: tuple[int, int]) -> str:
     """Precision that ``choose`` gives to engines, of the first TensorRT that works."""
-    for backend, library, version in COLUMNS:
-        imagined = machine(name, capability, library, version)
-        if backend == "tensorrt" and obstacle(imagined, backend) is None:
-            return choose(imagined, backend).precision
+    for _, backend, library, versions in COLUMNS[2:]:
+        for version in _working(name, capability, backend, library, versions):
+            return choose(machine(name, capability, library, version), backend).precision
     return "–"
