@@ -178,7 +178,7 @@ def make_corpus(steps: Steps, out: Path, faces: str) -> Path:
         done.touch()
     prepare = ("prepare", "--out", data, "--corpus")
     if faces == "actors":
-        size = ("--people", "10", "--clips-per-person", "8", "--seconds", str(SECONDS))
+        size = ("--people", "10", "--clips-per-person", "2", "--seconds", str(SECONDS))
         steps.run("prepare digital-actors", "emohead_training", *prepare, "digital-actors", *size)
     steps.run("prepare folder", "emohead_training", *prepare, "folder", "--root", footage)
     return data
