@@ -1,0 +1,229 @@
+"""Long life in one process: an hour of live speech, or 2,000 renders, with what they leave behind.
+
+Usage: python script/endurance.py live|renders|page OUT [--amount N]
+
+live      N minutes (60) of the sample voice pushed in pieces of 100 ms, a pause after every fourth
+          sentence; every network runs but the renderer, whose frames would need more than an hour.
+renders   N videos (2000) of 0.3 s, each with all networks and the encoder.
+page      docs/endurance.md and its plots from OUT/live.json and OUT/renders.json.
+
+Resident memory, open descriptors, threads and processor times (which other programs disturb less than
+the clock's) are noted along the way, in OUT/<mode>.json.
+The slope of memory is that of a line fitted to the second half, with its standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emohead import TalkingHead, VideoFrame
+from emohead.audio import SAMPLE_RATE_HZ, read_audio
+from emohead.backends import choose_backend
+from emohead.bench.plots import Series, lines
+from emohead.bundle import Bundle
+from emohead.doctor import examine_machine
+from emohead.runner import Runner
+from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
+from emohead.stages import RENDERER, STAGES
+
+PIECE = SAMPLE_RATE_HZ // 10
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+class Blank(Runner):
+    """Renderer that keeps the contract and paints nothing."""
+
+    def _run(self, feed: dict[str, Any]) -> dict[str, Any]:
+        states = {s.output: feed[s.input] for s in self.spec.state}
+        batch = next(iter(feed.values())).shape[0]
+        given = {}
+        for tensor in self.spec.outputs:
+            shape = [batch, *(n if isinstance(n, int) else 1 for n in tensor.dims[1:])]
+            given[tensor.name] = states.get(tensor.name, np.zeros(shape, np.float32))
+        return given
+
+
+def head_without_renderer() -> TalkingHead:
+    """Every network of the default bundle but the renderer."""
+    bundle, backend = Bundle.open(), choose_backend("cpu")
+    runners: dict[str, Runner] = {
+        name: bundle.runner(name, backend) for name in STAGES if name != RENDERER.name
+    }
+    return TalkingHead({**runners, RENDERER.name: Blank(RENDERER)}, backend)
+
+
+def measured() -> dict[str, float]:
+    """Look at what this process holds: MiB, descriptors, threads."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return {
+        "rss_mib": round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 2),
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "threads": threading.active_count(),
+    }
+
+
+def live(minutes: int) -> Iterator[dict[str, float]]:
+    """Speak for so many minutes; yields what is held after each, and the time a frame took."""
+    head = head_without_renderer()
+    voice = read_audio(SAMPLE_SPEECH).samples
+    with head.stream(head.portrait(SAMPLE_FACE), sample_rate=SAMPLE_RATE_HZ) as stream:
+        sentence, at, video, sound = 0, 0, 0, 0
+        for minute in range(1, minutes + 1):
+            times = []
+            for _ in range(600):
+                piece = voice[at : at + PIECE]
+                at += PIECE
+                last = at >= len(voice)
+                if last:
+                    sentence, at = sentence + 1, 0
+                began = time.process_time()
+                stream.push_audio(piece, last=last and sentence % 4 == 0)
+                shown = 0
+                for frame in stream:
+                    is_video = isinstance(frame, VideoFrame)
+                    shown += is_video
+                    sound += 0 if is_video else len(frame.samples)
+                video += shown
+                if shown:
+                    times.append((time.process_time() - began) / shown)
+            apart = abs(video / stream.fps - sound / SAMPLE_RATE_HZ)
+            yield {
+                "at": minute,
+                "frame_cpu_ms": round(1000 * statistics.median(times), 3),
+                "apart_ms": round(1000 * apart, 3),
+                **measured(),
+            }
+
+
+def renders(count: int, folder: Path) -> Iterator[dict[str, float]]:
+    """Render so many videos; yields what is held after every hundredth of them."""
+    head = TalkingHead.load()
+    face = head.portrait(SAMPLE_FACE)
+    voice = read_audio(SAMPLE_SPEECH).samples
+    length, step = int(0.3 * SAMPLE_RATE_HZ), max(1, count // 100)
+    times: list[float] = []
+    for number in range(1, count + 1):
+        at = number * 997 % (len(voice) - length)
+        began = time.process_time()
+        clip = head.animate(face, (voice[at : at + length], SAMPLE_RATE_HZ), seed=number)
+        clip.save(folder / "render.mp4")
+        times.append(time.process_time() - began)
+        if number % step == 0:
+            yield {
+                "at": number,
+                "render_cpu_ms": round(1000 * statistics.median(times), 1),
+                **measured(),
+            }
+            times.clear()
+
+
+def slope(points: list[dict[str, float]], key: str) -> tuple[float, float]:
+    """Slope of a line through the second half of the points, and its standard error."""
+    half = points[len(points) // 2 :]
+    x, y = (np.array([p[k] for p in half]) for k in ("at", key))
+    x = x - x.mean()
+    rise = float(x @ y / (x @ x))
+    rest = y - y.mean() - rise * x
+    return rise, float(np.sqrt(rest @ rest / max(len(x) - 2, 1) / (x @ x)))
+
+
+UNITS = {"live": ("minute", "frame_cpu_ms"), "renders": ("render", "render_cpu_ms")}
+
+
+def page(folder: Path) -> str:
+    """Docs' page, whose plots are written on the way."""
+    text = [
+        "# Long life",
+        "",
+        "Made by `python script/endurance.py page OUT` from `live OUT` and `renders OUT`; the "
+        "script's head says what each does. Slopes are of a line through the second half, with "
+        "their standard error.",
+        "",
+    ]
+    for mode, (unit, timing) in UNITS.items():
+        result = json.loads((folder / f"{mode}.json").read_text(encoding="utf-8"))
+        points = result["points"]
+        rise, error = slope(points, "rss_mib")
+        pace, pace_error = slope(points, timing)
+        last = points[-1]
+        text += [
+            f"## {mode.capitalize()}: {last['at']} {unit}s",
+            "",
+            f"{result['machine']}, {result['measured']}.",
+            "",
+            "| what | first | last | slope in the second half |",
+            "|---|---|---|---|",
+            f"| resident memory, MiB | {points[0]['rss_mib']} | {last['rss_mib']} | "
+            f"{rise:.4f} ± {error:.4f} a {unit} |",
+            f"| {timing.replace('_cpu_ms', ', processor ms, median')} | {points[0][timing]} | {last[timing]} | "
+            f"{pace:.4f} ± {pace_error:.4f} a {unit} |",
+            f"| open descriptors | {points[0]['descriptors']} | {last['descriptors']} | |",
+            f"| threads | {points[0]['threads']} | {last['threads']} | |",
+        ]
+        if "apart_ms" in last:
+            worst = max(p["apart_ms"] for p in points)
+            text.append(
+                f"| pictures and sound apart, ms | {points[0]['apart_ms']} | "
+                f"{last['apart_ms']} | worst {worst} |"
+            )
+        for key, label in (("rss_mib", "resident memory, MiB"), (timing, timing)):
+            series = Series(name=mode, x=[p["at"] for p in points], y=[p[key] for p in points])
+            name = f"endurance-{mode}-{key.replace('_', '-')}.svg"
+            (DOCS / "images" / name).write_text(_standing(lines([series], unit, label)), "utf-8")
+            text += ["", f"![{label}, {mode}](images/{name})"]
+        text.append("")
+    return "\n".join(text)
+
+
+def _standing(svg: str) -> str:
+    """Give an inline drawing what it needs to stand in a file of its own."""
+    if "xmlns=" in svg:
+        return svg
+    return svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+
+
+def main() -> int:
+    """Run a mode; what it notes is written as it goes."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("mode", choices=("live", "renders", "page"))
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--amount", type=int, help="minutes or videos")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.mode == "page":
+        (DOCS / "endurance.md").write_text(page(options.out), encoding="utf-8")
+        return 0
+    if options.mode == "live":
+        noted = live(options.amount or 60)
+    else:
+        noted = renders(options.amount or 2000, options.out)
+    machine = examine_machine()
+    result: dict[str, Any] = {
+        "machine": f"{machine.cpu}, {machine.cores} cores",
+        "measured": time.strftime("%Y-%m-%d"),
+        "points": [],
+    }
+    for point in noted:
+        result["points"].append(point)
+        (options.out / f"{options.mode}.json").write_text(json.dumps(result), encoding="utf-8")
+        print(json.dumps(point), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
