@@ -7,8 +7,8 @@ live      N minutes (60) of the sample voice pushed in pieces of 100 ms, a pause
 renders   N videos (2000) of 0.3 s, each with all networks and the encoder.
 page      docs/endurance.md and its plots from OUT/live.json and OUT/renders.json.
 
-Resident memory, open descriptors, threads and processor times (which other programs disturb less than
-the clock's) are noted along the way, in OUT/<mode>.json.
+Resident memory, open descriptors, threads and processor times (which other programs disturb less
+than the clock's) are noted along the way, in OUT/<mode>.json.
 The slope of memory is that of a line fitted to the second half, with its standard error.
 """
 
@@ -168,8 +168,8 @@ def page(folder: Path) -> str:
             "|---|---|---|---|",
             f"| resident memory, MiB | {points[0]['rss_mib']} | {last['rss_mib']} | "
             f"{rise:.4f} ± {error:.4f} a {unit} |",
-            f"| {timing.replace('_cpu_ms', ', processor ms, median')} | {points[0][timing]} | {last[timing]} | "
-            f"{pace:.4f} ± {pace_error:.4f} a {unit} |",
+            f"| {timing.replace('_cpu_ms', ', processor ms, median')} | {points[0][timing]} | "
+            f"{last[timing]} | {pace:.4f} ± {pace_error:.4f} a {unit} |",
             f"| open descriptors | {points[0]['descriptors']} | {last['descriptors']} | |",
             f"| threads | {points[0]['threads']} | {last['threads']} | |",
         ]
