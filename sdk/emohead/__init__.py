@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from emohead.provenance.signing import Signer
     from emohead.provenance.verifying import Verdict, verify_video
     from emohead.stream import TalkingStream
+    from emohead.style import Style
     from emohead.valence_arousal import VA
 
 __version__ = "0.1.0"
@@ -52,6 +53,7 @@ __all__ = [
     "Portrait",
     "Shaping",
     "Signer",
+    "Style",
     "TalkingHead",
     "TalkingStream",
     "Verdict",
@@ -71,6 +73,7 @@ _HOMES = {
     "Portrait": "emohead.portrait",
     "Shaping": "emohead.emotion_shaping",
     "Signer": "emohead.provenance.signing",
+    "Style": "emohead.style",
     "TalkingHead": "emohead.head",
     "TalkingStream": "emohead.stream",
     "Verdict": "emohead.provenance.verifying",

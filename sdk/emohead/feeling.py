@@ -6,24 +6,29 @@ Called by ``head.py``. Not here: the emotion as a value (``emotion_track.py``), 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ
-from emohead.emotion import EMOTIONS, NEUTRAL
+from emohead.emotion import EMOTIONS, NEUTRAL, Emotion
 from emohead.emotion_following import HOP_S, EmotionFollower
-from emohead.emotion_track import TRANSITION_S, EmotionTrack
+from emohead.emotion_track import TRANSITION_S, EmotionTrack, track_from
 from emohead.onset import LOOK_AHEAD_SAMPLES
+from emohead.runner import Runner
+from emohead.valence_arousal import VA
 
-__all__ = ["FOLLOW_S", "LAG_S", "Followed", "Told"]
+__all__ = ["FOLLOW_S", "LAG_S", "Felt", "Followed", "Told", "feeling_from"]
 
 FOLLOW_S: Final = 0.5
 """Sound after a keyframe that a live reader hears."""
 LAG_S: Final = HOP_S + FOLLOW_S - LOOK_AHEAD_SAMPLES / SAMPLE_RATE_HZ
 """How much later a live face shows what was heard: when its keyframes are decided for good."""
 
+Felt = str | Mapping[str, float] | Emotion | VA | EmotionTrack
+"""An emotion in any form that ``track_from`` takes."""
 Vectors = NDArray[np.floating]
 
 
@@ -82,3 +87,24 @@ class Followed:
     def forget(self, before_s: float) -> None:
         """Drop keyframes that only times before `before_s` need."""
         self._follower.forget(before_s - LAG_S)
+
+
+def feeling_from(given: Felt | None, strength: float, encoder: Runner) -> Told | Followed:
+    """Choose between what a stream is told to feel and what it hears.
+
+    Parameters
+    ----------
+    given : str, mapping, Emotion, VA or EmotionTrack, optional
+        None to hear it.
+    strength : float, [0, 1]
+        How strongly the emotion shows.
+    encoder : Runner
+        Of the stage ``emotion_encoder``.
+
+    Returns
+    -------
+    Told or Followed
+    """
+    if given is not None:
+        return Told(track_from(given).scaled(strength))
+    return Followed(EmotionFollower(encoder, lookahead_s=FOLLOW_S), strength)

@@ -18,41 +18,37 @@ from emohead.audio import SAMPLE_RATE_HZ, Speech, audio_from
 from emohead.backends import Backend, choose_backend
 from emohead.bundle import Bundle
 from emohead.clip import Clip
-from emohead.emotion import Emotion
-from emohead.emotion_following import EmotionFollower, read_emotion
+from emohead.emotion_following import read_emotion
 from emohead.emotion_track import EmotionTrack, track_from
-from emohead.feeling import FOLLOW_S, Followed, Told
+from emohead.feeling import Felt, Told, feeling_from
 from emohead.graph_choice import BUILDING, choose_precisions
 from emohead.images import read_image
 from emohead.life import BLINK_RATE, GAZE
 from emohead.liveliness import HEAD_MOTION, Life, stilled
 from emohead.motion import FPS
 from emohead.offline import Landmarks, clip_from_landmarks, clip_from_voice, told_by_landmarks
+from emohead.online import stream_of
 from emohead.performance import Role, timed
 from emohead.portrait import Portrait, make_portrait
 from emohead.provenance.making import Making, face_origin
-from emohead.render import FrameRenderer, PortraitFeatures, encode_portrait
 from emohead.retime import checked_fps
 from emohead.runner import Runner, default_threads
 from emohead.stages import (
     EMOTION_ENCODER,
     FACE_DETECTOR,
     FACE_LANDMARKS,
-    PORTRAIT_ENCODER,
     RENDERER,
     STAGES,
 )
 from emohead.stream import BUFFER_S, TalkingStream
-from emohead.valence_arousal import VA
+from emohead.style import Style, style_from
+from emohead.style_reference import style_from_film
 
 if TYPE_CHECKING:
     from emohead.executor import Executor
     from emohead.signature import Key
 
 __all__ = ["TalkingHead"]
-
-Felt = str | Mapping[str, float] | Emotion | VA | EmotionTrack
-"""An emotion in any form that ``track_from`` takes."""
 
 
 class TalkingHead:
@@ -181,6 +177,7 @@ class TalkingHead:
         blink_rate: float = BLINK_RATE,
         gaze: float = GAZE,
         landmarks: Landmarks | None = None,
+        style: Style | str | Path | None = None,
     ) -> Clip:
         """Make a portrait speak.
 
@@ -212,6 +209,8 @@ class TalkingHead:
             How far the eyes glance aside; 0 keeps them on the viewer.
         landmarks : LandmarkTrack, (N, 68, 2 or 3) array_like in crop px, or path, optional
             Landmarks of every frame, rendered as they are, instead of what the voice would do.
+        style : Style or path, optional
+            How a person talks, from ``style``.
 
         Returns
         -------
@@ -223,6 +222,7 @@ class TalkingHead:
         InputError
             If the voice cannot be read, or a parameter makes no sense.
         """
+        person = style_from(style)
         life = Life(seed=seed, head_motion=head_motion, blink_rate=blink_rate, gaze=gaze)
         timings: dict[str, float] = {}
         with timed(timings, "speech_s"):
@@ -237,7 +237,8 @@ class TalkingHead:
             face=face,
             runners=self._runners,
             feeling=Told(felt),
-            life=stilled(life) if still else life,
+            life=stilled(life) if still else person.life(life),
+            style=person,
             fps=checked_fps(fps),
             timings=timings,
         )
@@ -261,6 +262,7 @@ class TalkingHead:
         head_motion: float = HEAD_MOTION,
         blink_rate: float = BLINK_RATE,
         gaze: float = GAZE,
+        style: Style | str | Path | None = None,
         buffer_s: float = BUFFER_S,
     ) -> TalkingStream:
         """Make a portrait speak while the voice is still coming in.
@@ -276,7 +278,7 @@ class TalkingHead:
             Otherwise the face follows the voice, from a second after its beginning on.
         buffer_s : float, s
             Sound that may wait before pushing more waits too.
-        fps, seed, strength, full_frame, still, head_motion, blink_rate, gaze
+        fps, seed, strength, full_frame, still, head_motion, blink_rate, gaze, style
             As for ``animate``; what one pushes gives the frames of ``animate``, however it is cut.
 
         Returns
@@ -289,34 +291,17 @@ class TalkingHead:
         InputError
             If a parameter makes no sense.
         """
+        person = style_from(style)
         life = Life(seed=seed, head_motion=head_motion, blink_rate=blink_rate, gaze=gaze)
         role = Role(
             face=face,
             runners=self._runners,
-            feeling=self._feeling(emotion, strength),
-            life=stilled(life) if still else life,
+            feeling=feeling_from(emotion, strength, self._runners[EMOTION_ENCODER.name]),
+            life=stilled(life) if still else person.life(life),
+            style=person,
             fps=checked_fps(fps),
         )
-        renderer = FrameRenderer(self._runners[RENDERER.name], self._encoded(face))
-
-        def paint(points: NDArray[np.float64]) -> NDArray[np.uint8]:
-            frame = renderer.render(points)
-            return face.paste_back(frame) if full_frame else frame
-
-        return TalkingStream(
-            role, paint, sample_rate=sample_rate, buffer_s=buffer_s, release=renderer.close
-        )
-
-    def _encoded(self, face: Portrait) -> PortraitFeatures:
-        encoder = self._runners[PORTRAIT_ENCODER.name]
-        return encode_portrait(encoder, face.image, face.landmarks)
-
-    def _feeling(self, given: Felt | None, strength: float) -> Told | Followed:
-        """Choose between what a stream is told to feel and what it hears."""
-        if given is not None:
-            return Told(track_from(given).scaled(strength))
-        follower = EmotionFollower(self._runners[EMOTION_ENCODER.name], lookahead_s=FOLLOW_S)
-        return Followed(follower, strength)
+        return stream_of(role, full_frame=full_frame, sample_rate=sample_rate, buffer_s=buffer_s)
 
     def read_emotion(self, speech: Speech, *, per_clip: bool = False) -> EmotionTrack:
         """Hear what a voice feels.
@@ -341,6 +326,26 @@ class TalkingHead:
         """
         encoder = self._runners[EMOTION_ENCODER.name]
         return read_emotion(audio_from(speech), encoder, per_clip=per_clip)
+
+    def style(self, reference: str | Path) -> Style:
+        """Measure how a filmed person talks.
+
+        Parameters
+        ----------
+        reference : str or Path
+            Video of one person who talks, with sound: 3 s at least, of which a minute counts.
+
+        Returns
+        -------
+        Style
+            For ``animate`` and ``stream``; ``emohead.style_files`` keeps it.
+
+        Raises
+        ------
+        InputError
+            If the video cannot be read, is too short, shows no face or several, or nobody speaks.
+        """
+        return style_from_film(reference, self._runners)
 
     def executor(
         self,

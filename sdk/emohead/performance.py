@@ -31,6 +31,7 @@ from emohead.stages import (
     NUM_LANDMARKS,
     SPEAKER_ENCODER,
 )
+from emohead.style import NO_STYLE, Style, styled_brows, styled_lips
 from emohead.stylise import Stylist
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ class Role:
     """How lively eyes and head are."""
     fps: int = FPS
     """Frames a second."""
+    style: Style = NO_STYLE
+    """How a person talks; head motion and blinks are already in `life`."""
     timings: dict[str, float] = field(default_factory=dict)
     """Seconds spent so far, by step."""
 
@@ -118,8 +121,29 @@ class Role:
         """One look of the silent face, with the emotion of a time, s of sound."""
         stylist = Stylist(self.runners[EMOTION_LANDMARKS.name])
         felt = self.feeling.at(np.array([time_s]))
-        faces = stylist.stylise(self.face.canonical[None], felt)
+        faces = self.styled(stylist, np.zeros((1, NUM_LANDMARKS, 3)), felt)
         return Looks(faces=faces, motion=Motion(angles=np.zeros((1, 3)), shift=np.zeros((1, 3))))
+
+    def styled(
+        self, stylist: Stylist, moved: NDArray[np.floating], felt: NDArray[np.floating]
+    ) -> Array:
+        """Give the face what speech does to it, an emotion and the person's own style.
+
+        Parameters
+        ----------
+        stylist : Stylist
+        moved : (N, 68, 3) floating, canonical units
+            Displacements by speech.
+        felt : (N, 8) floating, [0, 1]
+            Emotion vectors.
+
+        Returns
+        -------
+        (N, 68, 3) float64, canonical units
+        """
+        anchor = self.face.canonical
+        spoken = anchor + styled_lips(moved, self.style.lips)
+        return styled_brows(anchor, stylist.stylise(spoken, felt), self.style.brows)
 
     def place(self, looks: Looks, times_s: Array) -> Array:
         """Bring looks to life and set them where the portrait has its face.
@@ -217,7 +241,7 @@ class Performance:
         if len(moved):
             with timed(self._role.timings, "style_s"):
                 times = frame_times(len(moved), self._num_styled)
-                faces = self._stylist.stylise(self._role.face.canonical + moved, self._felt(times))
+                faces = self._role.styled(self._stylist, moved, self._felt(times))
             self._num_styled += len(moved)
             # Faces are asked for after the head, so nothing asks for earlier times any more.
             self._role.feeling.forget(self._start_s + float(times[-1]))

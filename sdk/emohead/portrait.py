@@ -28,7 +28,15 @@ from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS, LANDMARKER_SIZE_PX
 if TYPE_CHECKING:
     from emohead.runner import Runner
 
-__all__ = ["LOW_CONFIDENCE", "Portrait", "find_landmarks", "make_portrait", "refine_landmarks"]
+__all__ = [
+    "LOW_CONFIDENCE",
+    "Found",
+    "Portrait",
+    "find_faces",
+    "find_landmarks",
+    "make_portrait",
+    "refine_landmarks",
+]
 
 MIN_FACE_PX: Final = 32
 """Faces whose box is smaller cannot be animated."""
@@ -47,6 +55,9 @@ _ZOOMS: Final = (0.9, 0.95, 1.0)
 _REFINEMENTS: Final = 2
 """How often the second pass is run, each time on crops aligned by the last result."""
 _LARGE_YAW: Final = np.radians(35)
+
+Found = tuple[NDArray[np.float64], float, FaceBox]
+"""Landmarks (68, 3), photo px; how sure they are; the face's box."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -126,13 +137,7 @@ def _detect(
     photo: NDArray[np.uint8], runners: Mapping[str, Runner]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, list[str]]:
     """Landmarks, box, confidence and notes of the largest face."""
-    detector, landmarker = runners[FACE_DETECTOR.name], runners[FACE_LANDMARKS.name]
-    attempts = (
-        _confirmed(photo, candidates, landmarker, confidence)
-        for score, confidence in ((SCORE, LOW_CONFIDENCE), (_FAINT_SCORE, _FAINT_CONFIDENCE))
-        for candidates in looks(photo, detector, score)
-    )
-    faces = next((found for found in attempts if found), [])
+    faces = find_faces(photo, runners[FACE_DETECTOR.name], runners[FACE_LANDMARKS.name])
     if not faces:
         height, width = photo.shape[:2]
         raise InputError(
@@ -148,11 +153,33 @@ def _detect(
     return points, face.box, confidence, notes
 
 
+def find_faces(photo: NDArray[np.uint8], detector: Runner, landmarker: Runner) -> list[Found]:
+    """Find every face that both networks agree on.
+
+    Parameters
+    ----------
+    photo : (height, width, 3) uint8, RGB
+    detector, landmarker : Runner
+        Of the stages ``face_detector`` and ``face_landmarks``.
+
+    Returns
+    -------
+    list of (landmarks, confidence, box)
+        (68, 3) float64 in photo px, [0, 1], and where it is; the largest first, perhaps none.
+    """
+    attempts = (
+        _confirmed(photo, candidates, landmarker, confidence)
+        for score, confidence in ((SCORE, LOW_CONFIDENCE), (_FAINT_SCORE, _FAINT_CONFIDENCE))
+        for candidates in looks(photo, detector, score)
+    )
+    return next((found for found in attempts if found), [])
+
+
 def _confirmed(
     photo: NDArray[np.uint8], faces: Sequence[FaceBox], landmarker: Runner, least: float
-) -> list[tuple[NDArray[np.float64], float, FaceBox]]:
-    """Landmarks, confidence and box of the candidates that the landmarker agrees to, each once."""
-    kept: list[tuple[NDArray[np.float64], float, FaceBox]] = []
+) -> list[Found]:
+    """Candidates that the landmarker agrees to, each once."""
+    kept: list[Found] = []
     for face in faces[:_MAX_CANDIDATES]:
         points, confidence = find_landmarks(photo, face.box, landmarker)
         box, middle = _box_of(points), points[:, :2].mean(0)

@@ -23,6 +23,7 @@ from emohead.cli.render import render
 from emohead.cli.replay import replay
 from emohead.cli.studio import studio
 from emohead.cli.study import study
+from emohead.cli.style import style
 from emohead.cli.verify import verify
 
 __all__ = ["app", "main"]
@@ -64,6 +65,7 @@ for _command in (
     emotion,
     landmarks,
     arkit,
+    style,
     demo,
     studio,
     verify,

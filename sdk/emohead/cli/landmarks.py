@@ -49,6 +49,9 @@ def landmarks(
     gaze: Annotated[
         float, typer.Option(help="How far the eyes glance aside: 0 (never) to 1.")
     ] = GAZE,
+    style: Annotated[
+        Path | None, typer.Option(help="A person's own way of talking, .json, of `emohead style`.")
+    ] = None,
     backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     bundle: Annotated[Path | None, typer.Option(help="Folder or zip of trained networks.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -67,6 +70,7 @@ def landmarks(
         "head_motion": head_motion,
         "blink_rate": blink_rate,
         "gaze": gaze,
+        "style": style,
         **emotion_fields(emotion, va, emotion_track, emotion_from, emotion_fit),
     }
     clip = act(RenderTask(fields=fields, out=out, backend=backend, bundle=bundle)).clip

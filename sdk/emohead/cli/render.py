@@ -54,6 +54,9 @@ def render(
     gaze: Annotated[
         float, typer.Option(help="How far the eyes glance aside: 0 (never) to 1.")
     ] = GAZE,
+    style: Annotated[
+        Path | None, typer.Option(help="A person's own way of talking, .json, of `emohead style`.")
+    ] = None,
     backend: Annotated[
         str, typer.Option(help="auto, cpu, cuda, ort-tensorrt or tensorrt.")
     ] = "auto",
@@ -93,6 +96,7 @@ def render(
         "head_motion": head_motion,
         "blink_rate": blink_rate,
         "gaze": gaze,
+        "style": style,
         "face_box": None if face_box is None else _face_box(face_box),
         "landmarks": landmarks,
         "landmarks_from": landmarks_from,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from emohead.head import TalkingHead
     from emohead.landmark_track import LandmarkTrack
     from emohead.portrait import Portrait
+    from emohead.style import Style
     from emohead.valence_arousal import VA
 
 __all__ = ["Inputs", "animate_job", "find_face", "read_inputs", "shown_emotion"]
@@ -39,6 +40,8 @@ class Inputs:
     """Speech to take the emotion from."""
     landmarks: LandmarkTrack | None = None
     """Landmarks of every frame to render."""
+    style: Style | None = None
+    """How a person talks."""
 
 
 def read_inputs(job: Job) -> Inputs:
@@ -64,7 +67,9 @@ def read_inputs(job: Job) -> Inputs:
         felt = read_track(job.emotion_track)
     speech = read_audio(job.speech)
     other = None if job.emotion_from is None else read_audio(job.emotion_from)
-    return Inputs(speech=speech, felt=felt, other=other, landmarks=_landmarks(job))
+    return Inputs(
+        speech=speech, felt=felt, other=other, landmarks=_landmarks(job), style=_style(job)
+    )
 
 
 def _landmarks(job: Job) -> LandmarkTrack | None:
@@ -73,6 +78,14 @@ def _landmarks(job: Job) -> LandmarkTrack | None:
     from emohead.landmark_track_files import read_landmarks
 
     return read_landmarks(job.landmarks_from)
+
+
+def _style(job: Job) -> Style | None:
+    if job.style is None:
+        return None
+    from emohead.style_files import read_style
+
+    return read_style(job.style)
 
 
 def find_face(head: TalkingHead, job: Job) -> Portrait:
@@ -123,6 +136,7 @@ def animate_job(head: TalkingHead, face: Portrait, inputs: Inputs, job: Job) -> 
         blink_rate=job.blink_rate,
         gaze=job.gaze,
         landmarks=brought,
+        style=inputs.style,
     )
 
 

@@ -22,7 +22,15 @@ from emohead.valence_arousal import VA
 
 __all__ = ["FILES", "Job", "Place", "checked_name", "job_from", "job_schema", "sentence_of"]
 
-FILES: Final = ("face", "speech", "emotion_track", "emotion_from", "landmarks", "landmarks_from")
+FILES: Final = (
+    "face",
+    "speech",
+    "emotion_track",
+    "emotion_from",
+    "landmarks",
+    "landmarks_from",
+    "style",
+)
 """Fields that name files which a job reads."""
 VIDEO_SUFFIX: Final = ".mp4"
 _MAX_NAME: Final = 512
@@ -106,6 +114,9 @@ class Job(BaseModel):
     """File with landmarks of every frame, .json, .csv or .npz, to render as they are."""
     fit_landmarks: bool = False
     """Whether those are another face's, of which the motion is taken and not the shape."""
+
+    style: Path | None = None
+    """File with a person's own way of talking, .json, from `emohead style`."""
 
     @field_validator("output")
     @classmethod

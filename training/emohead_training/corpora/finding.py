@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from emohead.bundle import Bundle
 from emohead.errors import InputError
-from emohead.portrait import LOW_CONFIDENCE, find_landmarks, make_portrait, refine_landmarks
+from emohead.footage import follow_face
+from emohead.portrait import make_portrait
 from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS
 from emohead_training.portrait.teachers import Teacher
 
@@ -82,12 +83,8 @@ class BundleFinder:
 
     def follow(self, frame: NDArray[np.uint8], before: NDArray[np.float64]) -> FoundFace | None:
         """Refine the landmarks of the frame before; look for the face anew where that fails."""
-        landmarker = self._runners[FACE_LANDMARKS.name]
-        points, confidence = refine_landmarks(frame, before, landmarker)
-        if confidence < LOW_CONFIDENCE:
-            box = np.concatenate([before[:, :2].min(0), before[:, :2].max(0)])
-            points, confidence = find_landmarks(frame, box, landmarker)
-        return FoundFace(landmarks=points) if confidence >= LOW_CONFIDENCE else None
+        points = follow_face(frame, before, self._runners[FACE_LANDMARKS.name])
+        return None if points is None else FoundFace(landmarks=points)
 
 
 class TeacherFinder:

@@ -155,6 +155,7 @@ def is_count(key: str) -> bool:
         "real_clips",
         "real_people",
         "self_labelled_clips",
+        "style_people",
         "styled_people",
     }
 

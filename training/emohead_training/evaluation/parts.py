@@ -37,6 +37,16 @@ if TYPE_CHECKING:
 
 __all__ = ["PARTS", "OnCase", "Subject"]
 
+_PERSON: Final = (
+    FACE_DETECTOR,
+    FACE_LANDMARKS,
+    SPEAKER_ENCODER,
+    CONTENT_ENCODER,
+    NEUTRAL_LANDMARKS,
+    EMOTION_ENCODER,
+)
+"""Stages that a person's style is measured with."""
+
 OnCase = Callable[[Any, Mapping[str, NDArray[np.uint8]]], None]
 """A ``PixelCase`` and the frames made for it by suffix of their maker -> nothing."""
 
@@ -136,6 +146,12 @@ def _from_audio(subject: Subject) -> Mapping[str, Any]:
     return from_audio_report(subject.data, head, subject.judges, find)
 
 
+def _style(subject: Subject) -> Mapping[str, Any]:
+    from emohead_training.evaluation.styles import style_report
+
+    return style_report(subject.data, subject.runners(*(s.name for s in _PERSON)))
+
+
 def _stylisation(subject: Subject) -> Mapping[str, Any]:
     from emohead_training.stylisation.measure import stylisation_report
 
@@ -178,6 +194,7 @@ PARTS: Final[dict[str, Callable[[Subject], Mapping[str, Any]]]] = {
     "lips": _lips,
     "actors": _actors,
     "from_audio": _from_audio,
+    "style": _style,
     "stylisation": _stylisation,
     "expression": _expression,
     "rendering": _rendering,

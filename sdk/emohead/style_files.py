@@ -1,0 +1,105 @@
+"""Styles as JSON files, checked strictly.
+
+Slow to import (pydantic). Not here: the style itself (``style.py``).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from emohead.errors import InputError
+from emohead.style import BOUNDS, Style
+from emohead.whole_files import check_target, whole_file
+
+__all__ = ["FORMAT", "check_style_output", "read_style", "style_as_dict", "write_style"]
+
+FORMAT: Final = "emohead-style"
+"""What the file says that it is."""
+_WHAT: Final = "style file"
+
+
+class _Style(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    format: Literal["emohead-style"]
+    version: Literal[1]
+    lips: float = 1.0
+    brows: float = 1.0
+    head: float = 1.0
+    blinks: float = 1.0
+    notes: list[str] = []
+
+
+def style_as_dict(style: Style) -> dict[str, Any]:
+    """Turn a style into what its file holds: ``format``, ``version``, factors and ``notes``."""
+    factors = {name: getattr(style, name) for name in BOUNDS}
+    return {"format": FORMAT, "version": 1, **factors, "notes": list(style.notes)}
+
+
+def read_style(path: str | Path) -> Style:
+    """Read a style's file.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Style
+        Exactly the one that was written.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is no style.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as err:
+        raise InputError(
+            f"the {_WHAT} {path} cannot be read ({err.strerror}): check the path"
+        ) from err
+    try:
+        record = _Style.model_validate_json(content)
+    except ValidationError as err:
+        first = err.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise InputError(
+            f"{path}: expected the JSON of a style, got {first['msg']} at {place}: write one with "
+            "`emohead style REFERENCE -o style.json`"
+        ) from err
+    factors = {name: getattr(record, name) for name in BOUNDS}
+    return Style(**factors, notes=tuple(record.notes))
+
+
+def write_style(style: Style, path: str | Path) -> Path:
+    """Write a style's file, whole or not at all.
+
+    Parameters
+    ----------
+    style : Style
+    path : str or Path
+        Ends in ``.json``; its folder exists.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If `path` cannot be written to.
+    """
+    target = check_style_output(path)
+    with whole_file(target, _WHAT) as temporary:
+        temporary.write_text(json.dumps(style_as_dict(style), indent=1) + "\n", encoding="utf-8")
+    return target
+
+
+def check_style_output(path: str | Path) -> Path:
+    """Return `path`; raises InputError unless such a ``.json`` can be written."""
+    return check_target(path, (".json",), _WHAT)

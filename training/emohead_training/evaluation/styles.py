@@ -1,0 +1,147 @@
+"""A person's own style: one half of a clip tells how far the face goes in the other half.
+
+Called by ``parts.py``. Not here: how a style is measured (``emohead.style_reference``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from emohead.audio import SAMPLE_RATE_HZ, Audio
+from emohead.errors import InputError
+from emohead.footage import track_face
+from emohead.landmark_track import LandmarkTrack
+from emohead.runner import Runner
+from emohead.style_reference import LONGEST_S, amplitudes_of, style_from_amplitudes
+from emohead_training.corpus import (
+    Split,
+    VideoClip,
+    read_frames,
+    read_labels,
+    read_sound,
+    read_video_index,
+)
+from emohead_training.evaluation.intervals import Tally, numbers_of
+
+__all__ = ["COMMON", "labelled_track", "style_report", "tracked_face"]
+
+log = logging.getLogger(__name__)
+
+LEAST_CLIP_S: Final = 6.0
+"""Clips whose halves are long enough to measure a style."""
+COMMON: Final = {"lips": 1.32, "brows": 1.0, "head": 2.3}
+"""One style for everybody: the median factor over training people, whom nobody is told from."""
+
+Tracker = Callable[[VideoClip, Mapping[str, Runner]], LandmarkTrack]
+
+
+def tracked_face(clip: VideoClip, runners: Mapping[str, Runner]) -> LandmarkTrack:
+    """Landmarks of a clip by the runtime's own face stages."""
+    points = track_face(read_frames(clip.path), runners)
+    if not np.isfinite(points).all():
+        raise InputError(f"expected a face in every frame of {clip.path}, lost it")
+    return LandmarkTrack(landmarks=points.astype(np.float32), fps=clip.fps)
+
+
+def labelled_track(clip: VideoClip, runners: Mapping[str, Runner]) -> LandmarkTrack:
+    """Landmarks of a clip as the corpus has them; no network is asked."""
+    labels = read_labels(clip.path)
+    if not labels.valid.all():
+        raise InputError(f"expected a face in every frame of {clip.path}, its labels lack some")
+    return LandmarkTrack(landmarks=labels.landmarks, fps=labels.fps)
+
+
+def style_report(
+    data: Path,
+    runners: Mapping[str, Runner],
+    *,
+    splits: Sequence[Split] = ("test",),
+    tracker: Tracker = tracked_face,
+) -> dict[str, Any]:
+    """Measure a style on each half of a clip, and how well it fits the other half.
+
+    Parameters
+    ----------
+    data : Path
+        Corpus root.
+    runners : mapping of stage name to Runner
+        Of the stages that find faces and of those between voice and landmarks.
+    splits : sequence of str
+        Sides of the split whose people count.
+    tracker : callable
+        Gives the landmarks of a clip.
+
+    Returns
+    -------
+    dict
+        For lips, brows and head ``style_<part>_error``, and ``…_default`` without a style and
+        ``…_common`` with one style for everybody: mean over people of the absolute difference of
+        the logarithms of emohead's amplitude, so styled, and the filmed one, each with its ``_ci``;
+        ``style_people`` and ``num_style_halves``.
+
+    Raises
+    ------
+    InputError
+        If no clip is long enough.
+    """
+    tallies: dict[str, Tally] = defaultdict(Tally)
+    num_halves = 0
+    people: set[str] = set()
+    for clip in read_video_index(data):
+        is_long = clip.num_frames >= LEAST_CLIP_S * clip.fps
+        if clip.split not in splits or not clip.has_speech or not is_long or clip.self_labelled:
+            continue
+        try:
+            halves = _halves(clip, tracker(clip, runners), runners)
+        except InputError as err:
+            log.warning("no style of %s: %s", clip.path.name, err)
+            continue
+        people.add(clip.identity)
+        for told, shown in (halves, halves[::-1]):
+            num_halves += 1
+            _judge(tallies, clip.identity, told, shown)
+    if not people:
+        raise InputError(
+            f"expected clips with speech of {LEAST_CLIP_S:g} s at least in {data}, found none"
+        )
+    return numbers_of(tallies) | {"style_people": len(people), "num_style_halves": num_halves}
+
+
+Half = tuple[dict[str, float], dict[str, float], float]
+
+
+def _halves(
+    clip: VideoClip, track: LandmarkTrack, runners: Mapping[str, Runner]
+) -> tuple[Half, Half]:
+    """Amplitudes of both halves of a clip."""
+    samples = read_sound(clip.path)
+    length_s = min(track.duration_s, len(samples) / SAMPLE_RATE_HZ, 2 * LONGEST_S)
+    frame, sample = (round(length_s / 2 * rate) for rate in (track.fps, SAMPLE_RATE_HZ))
+    parts = []
+    for number in range(2):
+        shown = slice(number * frame, (number + 1) * frame)
+        heard = slice(number * sample, (number + 1) * sample)
+        part = LandmarkTrack(landmarks=track.landmarks[shown], fps=track.fps)
+        parts.append(amplitudes_of(part, Audio(samples[heard]), runners))
+    return parts[0], parts[1]
+
+
+def _judge(tallies: dict[str, Tally], person: str, told: Half, shown: Half) -> None:
+    """Add how far the amplitudes of one half are from those that the other half predicts."""
+    style = style_from_amplitudes(*told)
+    seen, own, _ = shown
+    for name in COMMON:
+        needed = float(np.log(seen[name] / own[name]))
+        for suffix, factor in (
+            ("", getattr(style, name)),
+            ("_default", 1.0),
+            ("_common", COMMON[name]),
+        ):
+            error = abs(float(np.log(factor)) - needed)
+            tallies[f"style_{name}_error{suffix}"].add(person, error)
