@@ -242,7 +242,9 @@ class TalkingHead:
             fps=checked_fps(fps),
             timings=timings,
         )
-        making = replace(self._making, emotion=told, strength=strength, life=role.life)
+        making = replace(
+            self._making, emotion=told, strength=strength, life=role.life, style=person
+        )
         if landmarks is not None:
             making = replace(making, has_landmarks=True)
             return clip_from_landmarks(role, voice, landmarks, making, full_frame=full_frame)

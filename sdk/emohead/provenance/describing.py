@@ -112,6 +112,8 @@ def _settings(clip: Clip, making: Making) -> Settings:
         head_motion=making.life.head_motion,
         blink_rate=making.life.blink_rate,
         gaze=making.life.gaze,
+        lips=making.style.lips,
+        brows=making.style.brows,
     )
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from emohead.hashing import file_sha256
 from emohead.landmark_files import landmarks_from
 from emohead.liveliness import Life
+from emohead.style import NO_STYLE, Style
 
 if TYPE_CHECKING:
     from emohead.backends import Backend
@@ -66,5 +67,7 @@ class Making:
     """How strongly the emotion shows."""
     life: Life = field(default_factory=Life)
     """Seed and amounts of motion, zero where the face was kept still."""
+    style: Style = NO_STYLE
+    """How a person talks; `life` has its head motion and blinks already."""
     has_landmarks: bool = False
     """Whether the caller brought the landmarks of every frame."""

@@ -22,6 +22,7 @@ from emohead.images import read_image
 from emohead.provenance.describing import device_of, library_versions
 from emohead.provenance.embedding import read_video
 from emohead.provenance.schema import ClipManifest, Content, Made
+from emohead.style import Style
 
 if TYPE_CHECKING:
     from emohead.clip import Clip, Progress
@@ -181,6 +182,7 @@ def _animate(
         head_motion=settings.head_motion,
         blink_rate=settings.blink_rate,
         gaze=settings.gaze,
+        style=Style(lips=settings.lips, brows=settings.brows),
     )
 
 

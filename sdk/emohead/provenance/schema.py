@@ -116,6 +116,10 @@ class Settings(_Record):
     head_motion: Finite
     blink_rate: Finite
     gaze: Finite
+    lips: Finite = 1.0
+    """Factor of a person's own style, whose head motion and blinks are above."""
+    brows: Finite = 1.0
+    """Likewise."""
 
 
 class Made(_Record):

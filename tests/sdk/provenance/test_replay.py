@@ -19,6 +19,7 @@ from emohead.head import TalkingHead
 from emohead.provenance.embedding import read_video
 from emohead.provenance.replaying import replay
 from emohead.samples import SAMPLE_FACE
+from emohead.style import Style
 
 from .authority import Authority
 
@@ -57,6 +58,18 @@ def test_given_landmarks_and_a_track_are_replayed(
     rows = np.random.default_rng(3).dirichlet(np.ones(8), 5).astype(np.float32)
     track = EmotionTrack(times_s=np.linspace(0, 0.4, 5), weights=rows)
     first = head.animate(face, voice, emotion=track).save(tmp_path / "a.mp4")
+    result = replay(first, SAMPLE_FACE, voice, tmp_path / "b.mp4", bundle=tiny_bundle)
+    assert result.frames_same
+    assert result.landmarks_same
+
+
+def test_a_persons_style_is_replayed(
+    head: TalkingHead, voice: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    style = Style(lips=1.4, brows=1.3, head=2.0, blinks=2.0)
+    first = head.animate(head.portrait(SAMPLE_FACE), voice, emotion="sad", style=style).save(
+        tmp_path / "a.mp4"
+    )
     result = replay(first, SAMPLE_FACE, voice, tmp_path / "b.mp4", bundle=tiny_bundle)
     assert result.frames_same
     assert result.landmarks_same

@@ -194,7 +194,7 @@ PARTS: Final[dict[str, Callable[[Subject], Mapping[str, Any]]]] = {
     "lips": _lips,
     "actors": _actors,
     "from_audio": _from_audio,
-    "style": _style,
+    "own_style": _style,
     "stylisation": _stylisation,
     "expression": _expression,
     "rendering": _rendering,
