@@ -1,6 +1,7 @@
 """Plans on disk: filed by key, written whole or not at all, built once by however many processes.
 
-A plan is code, so it is loaded only from the store that wrote it.
+A plan is code, so it is loaded only from the store that wrote it, and only where nobody else could
+have written it.
 Who calls: ``workshop.py``, ``emohead engines``. Not here: building (``build.py``).
 """
 
@@ -22,7 +23,9 @@ from platformdirs import user_cache_path
 from pydantic import ValidationError
 
 import emohead
-from emohead.errors import BackendError
+from emohead.errors import BackendError, InputError
+from emohead.private_files import exposure, private_folder
+from emohead.reading import read_file
 from emohead_engines.build import BuiltPlan
 from emohead_engines.entries import EngineManifest, Entry
 from emohead_engines.keys import EngineKey, differences
@@ -173,6 +176,9 @@ class EngineStore:
         str or None
             A phrase, or None when all is well.
         """
+        exposed = exposure(self.root.resolve(), entry.path, entry.plan)
+        if exposed is not None:
+            return exposed
         if entry.manifest.store != self._identity():
             return "expected a plan that this store wrote, got one copied from another store"
         if not entry.plan.is_file():
@@ -216,7 +222,9 @@ class EngineStore:
     def timings(self, key: EngineKey) -> bytes:
         """Read the timing cache of a GPU model and TensorRT version; empty at first."""
         path = self._timings_path(key)
-        return path.read_bytes() if path.is_file() else b""
+        if not path.is_file() or exposure(self.root.resolve(), path.parent, path) is not None:
+            return b""
+        return path.read_bytes()
 
     def _write(self, key: EngineKey, built: BuiltPlan) -> Entry:
         """Plan first, manifest last: an engine exists once its manifest does."""
@@ -238,6 +246,7 @@ class EngineStore:
     def _replace(self, path: Path, content: bytes) -> None:
         """Write a file so that every reader sees the old content or the new, never a part."""
         try:
+            private_folder(self.root)
             path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
             try:
@@ -261,11 +270,12 @@ class EngineStore:
         return self.root / "timings" / f"{_sha256(owner.encode())[:16]}.cache"
 
     def _entry(self, path: Path) -> Entry | None:
-        try:
-            return Entry(path, EngineManifest.model_validate_json(path.read_bytes()))
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except (OSError, ValidationError) as err:
+        try:
+            content = read_file(path, "the manifest", "build it again", limit="manifest_bytes")
+            return Entry(path, EngineManifest.model_validate_json(content))
+        except (InputError, ValidationError) as err:
             logger.warning("%s: not a manifest of this version (%s)", path, type(err).__name__)
             return None
 
@@ -283,6 +293,7 @@ class EngineStore:
         """Hold a lock that the system frees when its process dies."""
         folder = self.root / "locks"
         try:
+            private_folder(self.root)
             folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(folder / f"{name}.lock")
             lock.acquire()

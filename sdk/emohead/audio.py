@@ -18,6 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from emohead.errors import InputError
 from emohead.hashing import file_sha256
+from emohead.limits import limits, raise_it
+from emohead.media import open_media, reason_of
+from emohead.reading import checked_file, shown
 from emohead.spool import Spool, blocks_of, rows_of
 
 if TYPE_CHECKING:
@@ -39,8 +42,6 @@ __all__ = [
 
 SAMPLE_RATE_HZ = 16_000
 """Sample rate of all speech inside emohead."""
-MAX_DURATION_S = 7200
-"""Longest speech accepted in one piece."""
 MAX_PEAK = 16.0
 """Louder floating-point samples are taken for integers that were never scaled."""
 _BLOCK_SAMPLES = 1 << 16
@@ -125,8 +126,8 @@ def read_audio(path: str | Path | BinaryIO) -> Audio:
     Parameters
     ----------
     path : str, Path or binary file
-        Any container and codec that FFmpeg decodes, any rate, any number of channels; a file that
-        is open for reading must be seekable.
+        WAV, FLAC, MP3, Ogg, MP4, Matroska and most others that FFmpeg decodes, but no playlists;
+        any rate; a file that is open for reading must be seekable.
 
     Returns
     -------
@@ -136,16 +137,13 @@ def read_audio(path: str | Path | BinaryIO) -> Audio:
     Raises
     ------
     InputError
-        If the file is missing, unreadable, without sound, empty, longer than two hours, or holds
-        samples that are not finite.
+        If the file is missing, unreadable, without sound, empty, longer than the limit (two
+        hours), or holds samples that are not finite.
     """
     if not isinstance(path, str | Path):
         return _finish(_decoded(path), f"the speech file {_name(path)}")
-    path = Path(path)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise InputError(f"the speech file {path} {what}: give the path of an audio or video file")
-    audio = _finish(_decoded(path), f"the speech file {path}")
+    path = checked_file(path, "the speech file", "give the path of an audio or video file")
+    audio = _finish(_decoded(path), f"the speech file {_name(path)}")
     return replace(audio, file_sha256=file_sha256(path))
 
 
@@ -209,22 +207,20 @@ def _as_float(array: NDArray[Any]) -> Samples:
 
 def _name(source: Path | BinaryIO) -> str:
     """How messages call a source."""
-    return str(source) if isinstance(source, Path) else str(getattr(source, "name", "in memory"))
+    return shown(source if isinstance(source, Path) else getattr(source, "name", "in memory"))
 
 
 def _decoded(source: Path | BinaryIO) -> Iterator[tuple[Samples, int]]:
     """Mono blocks of the file's best audio stream, each with its rate."""
-    import av
-
     path = _name(source)
     try:
-        with av.open(path if isinstance(source, Path) else source, "r") as container:
+        with open_media(source) as container:
             yield from _blocks(container, path)
-    except (av.FFmpegError, ValueError, OSError) as err:
-        if isinstance(err, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as err:  # a decoder of damaged bytes raises whatever it meets
         raise InputError(
-            f"the speech file {path} cannot be read as audio or video ({err}): "
+            f"the speech file {path} cannot be read as audio or video ({reason_of(err)}): "
             "convert it to WAV, FLAC, MP3 or MP4"
         ) from err
 
@@ -235,11 +231,17 @@ def _blocks(container: InputContainer, path: str) -> Iterator[tuple[Samples, int
     if not container.streams.audio:
         raise InputError(f"the speech file {path} has no audio stream: give a file with sound")
     stream = container.streams.best("audio") or container.streams.audio[0]
+    most = limits().audio_channels
     to_float = av.AudioResampler(format="fltp")
     for frame in container.decode(stream):
         for part in to_float.resample(cast("AudioFrame", frame)):
-            mono = part.to_ndarray().mean(axis=0, dtype=np.float32)
-            yield mono, part.sample_rate
+            channels = part.to_ndarray()
+            if len(channels) > most:
+                raise InputError(
+                    f"the speech file {path} has {len(channels)} channels, expected at most "
+                    f"{most}: mix it down, {raise_it('audio_channels')}"
+                )
+            yield channels.mean(axis=0, dtype=np.float32), part.sample_rate
 
 
 def _finish(blocks: Iterator[tuple[Samples, int]], what: str) -> Audio:
@@ -248,15 +250,18 @@ def _finish(blocks: Iterator[tuple[Samples, int]], what: str) -> Audio:
     num_made = 0
     resampler: Any = None
     rate = num_read = 0
+    most_s = limits().audio_s
     for block, block_rate in blocks:
         if resampler is None:
             rate, resampler = block_rate, new_resampler(block_rate, what)
         if block_rate != rate:
             raise InputError(f"{what} changes its rate from {rate} to {block_rate} Hz: convert it")
         num_read += len(block)
-        if num_read / rate > MAX_DURATION_S:
-            limit = f"{MAX_DURATION_S // 3600} hours"
-            raise InputError(f"{what} is longer than {limit}: split it into shorter pieces")
+        if num_read / rate > most_s:
+            raise InputError(
+                f"{what} is longer than {most_s:,} seconds: split it into shorter pieces, "
+                f"{raise_it('audio_s')}"
+            )
         check_samples(block, what)
         for start in range(0, len(block), _BLOCK_SAMPLES):
             made = resampler.resample_chunk(block[start : start + _BLOCK_SAMPLES])

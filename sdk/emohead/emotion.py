@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.errors import InputError
+from emohead.reading import shown
 
 __all__ = [
     "ALIASES",
@@ -84,10 +85,10 @@ def emotion_index(name: str) -> int:
     word = ALIASES.get(word, word)
     if word in EMOTIONS:
         return EMOTIONS.index(word)
-    near = difflib.get_close_matches(word, [*EMOTIONS, *ALIASES], n=1)
+    near = difflib.get_close_matches(word[:40], [*EMOTIONS, *ALIASES], n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise InputError(
-        f"expected an emotion, got {name.strip()!r}: {hint}choose from {', '.join(EMOTIONS)}"
+        f"expected an emotion, got {shown(name.strip())!r}: {hint}choose from {', '.join(EMOTIONS)}"
     )
 
 
@@ -248,11 +249,11 @@ def _blend(named: Sequence[tuple[str, float]]) -> Emotion:
 def _weight(name: str, given: str | float) -> float:
     try:
         weight = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         weight = float("nan")
     if not 0 <= weight <= 1:
         raise InputError(
-            f"expected a weight in [0, 1] for {name.strip()}, got {given!r}: "
+            f"expected a weight in [0, 1] for {shown(name.strip())}, got {shown(given)}: "
             "write for example happy=0.7,surprised=0.3"
         )
     return weight

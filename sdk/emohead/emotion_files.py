@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from emohead.emotion import EMOTIONS, Emotion, emotion_from
 from emohead.emotion_track import EmotionTrack
 from emohead.errors import InputError
+from emohead.reading import read_file, shown
 from emohead.valence_arousal import VA
 from emohead.whole_files import check_target, whole_file
 
@@ -32,7 +33,6 @@ __all__ = [
 FORMAT: Final = "emohead-emotion-track"
 """What the file says that it is."""
 
-_MAX_BYTES: Final = 64_000_000
 _WHAT: Final = "emotion track"
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Signed = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
@@ -150,18 +150,11 @@ def read_track(path: str | Path) -> EmotionTrack:
     InputError
         If it cannot be read or is no track.
     """
-    try:
-        if Path(path).stat().st_size > _MAX_BYTES:
-            raise InputError(f"the emotion track {path} is larger than {_MAX_BYTES // 10**6} MB")
-        content = Path(path).read_bytes()
-    except OSError as err:
-        raise InputError(
-            f"the emotion track {path} cannot be read ({err.strerror}): check the path"
-        ) from err
+    content = read_file(path, "the emotion track", "check the path")
     try:
         return track_from_json(content)
     except InputError as err:
-        raise InputError(f"{path}: {err}") from err
+        raise InputError(f"{shown(path)}: {err}") from err
 
 
 def write_track(track: EmotionTrack, path: str | Path) -> Path:

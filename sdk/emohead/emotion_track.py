@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from emohead.emotion import EMOTIONS, NEUTRAL, Emotion, Source, emotion_from, weakened
 from emohead.emotion_shaping import Shaping, rate_limited, shaped
 from emohead.errors import InputError
+from emohead.reading import shown
 from emohead.valence_arousal import VA
 
 __all__ = ["TRANSITION_S", "EmotionTrack", "track_from"]
@@ -49,7 +50,9 @@ class EmotionTrack:
             confidence = np.ones(len(times), np.float32)
         _check_shapes(times, weights, confidence)
         if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-            raise InputError(f"expected increasing times, got {times.tolist()}; sort the keyframes")
+            raise InputError(
+                f"expected increasing times, got {shown(times.tolist())}; sort the keyframes"
+            )
         for name, values in (("emotion weights", weights), ("confidences", confidence)):
             if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
                 raise InputError(f"expected {name} in [0, 1], got others; clip or rescale them")

@@ -12,6 +12,8 @@ Messages say what was expected, what was found and what to do. Not here: warning
 
 from __future__ import annotations
 
+from typing import Final
+
 __all__ = [
     "BackendError",
     "BundleError",
@@ -21,9 +23,16 @@ __all__ = [
     "ParityError",
 ]
 
+_LONGEST: Final = 4000
+"""Characters of a message: files of strangers may give names and values of any length."""
+
 
 class EmoheadError(Exception):
-    """Root of every error raised on purpose by emohead."""
+    """Root of every error raised on purpose by emohead; what a message quotes is cut to size."""
+
+    def __init__(self, message: str = "") -> None:
+        cut = f"{message[:_LONGEST]}…" if len(message) > _LONGEST else message
+        super().__init__(cut)
 
 
 class InputError(EmoheadError, ValueError):

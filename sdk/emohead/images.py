@@ -1,28 +1,43 @@
-"""Pictures in and out: any photo that Pillow reads becomes (height, width, 3) uint8 RGB.
+"""Pictures in: a photo becomes (height, width, 3) uint8 RGB.
 
 Called by ``portrait.py`` and the command line. Not here: finding the face, resizing.
 """
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emohead.errors import InputError
+from emohead.limits import limits, raise_it
+from emohead.reading import read_file, shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_IMAGE_PX", "MIN_SIDE_PX", "check_image", "read_image"]
+__all__ = ["FORMATS", "MIN_SIDE_PX", "check_image", "image_from", "read_image"]
 
 MIN_SIDE_PX = 48
 """Shorter sides leave too little of a face to animate."""
-MAX_IMAGE_PX = 100_000_000
-"""More pixels than any camera takes; decoding them would exhaust the memory."""
+FORMATS: Final = (
+    "JPEG",
+    "MPO",
+    "PNG",
+    "WEBP",
+    "GIF",
+    "TIFF",
+    "BMP",
+    "PPM",
+    "JPEG2000",
+    "AVIF",
+    "HEIF",
+)
+"""Formats of photos. Pillow reads more, some of them by starting other programs (EPS)."""
 
 RgbImage = NDArray[np.uint8]
 
@@ -33,7 +48,8 @@ def read_image(path: str | Path) -> RgbImage:
     Parameters
     ----------
     path : str or Path
-        JPEG, PNG, WebP, TIFF, BMP, GIF (first frame) or whatever else Pillow decodes.
+        JPEG, PNG, WebP, GIF (first frame), TIFF, BMP, PPM, JPEG 2000, AVIF where Pillow has it,
+        HEIF where a plug-in for Pillow is registered.
 
     Returns
     -------
@@ -44,29 +60,49 @@ def read_image(path: str | Path) -> RgbImage:
     ------
     InputError
         If the file is missing, not an image, damaged, smaller than 48 pixels on a side or larger
-        than 100 megapixels.
+        than the limits allow.
     """
-    path = Path(path)
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise InputError(f"the face image {path} {what}: give the path of a photo")
-    what = f"the face image {path}"
-    import PIL
+    content = read_file(path, "the face image", "give the path of a photo", limit="image_bytes")
+    return image_from(content, f"the face image {shown(path)}")
+
+
+def image_from(content: bytes, what: str = "the face image") -> RgbImage:
+    """Decode a photo.
+
+    Parameters
+    ----------
+    content : bytes
+        Of a file that ``read_image`` takes.
+    what : str
+        Subject of the error message.
+
+    Returns
+    -------
+    (height, width, 3) uint8
+        As from ``read_image``.
+
+    Raises
+    ------
+    InputError
+        As ``read_image`` for what is in a file.
+    """
     from PIL import Image
 
+    Image.init()
+    known = tuple(name for name in FORMATS if name in Image.OPEN)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own size warning comes before our limit
-            with Image.open(path) as image:
+            with Image.open(io.BytesIO(content), formats=known) as image:
                 _check_size(image.height, image.width, what)
                 return _rgb_from_image(image)
     except InputError:
         raise
     except Image.DecompressionBombError as err:
         raise InputError(f"{what} is too large ({err}): scale it down") from err
-    except (PIL.UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError) as err:
+    except Exception as err:  # a decoder of damaged bytes raises whatever it meets
         raise InputError(
-            f"{what} cannot be read as an image ({_reason(err, path)}): give a JPEG or PNG photo"
+            f"{what} cannot be read as an image ({_reason(err)}): give a JPEG or PNG photo"
         ) from err
 
 
@@ -103,17 +139,18 @@ def _check_size(height: int, width: int, what: str) -> None:
             f"{what} is only {width}x{height} pixels, expected at least {MIN_SIDE_PX} a side: "
             "give a larger photo"
         )
-    if height * width > MAX_IMAGE_PX:
+    most = limits().image_px
+    if height * width > most:
         raise InputError(
-            f"{what} has {height * width / 1e6:.0f} megapixels, expected at most "
-            f"{MAX_IMAGE_PX // 1_000_000}: scale it down"
+            f"{what} has {height * width:,} pixels, expected at most {most:,}: scale it down, "
+            f"{raise_it('image_px')}"
         )
 
 
-def _reason(err: Exception, path: Path) -> str:
-    """Pillow's reason without the path, which the message names already."""
-    text = str(err).replace(repr(str(path)), "").replace(repr(path), "").strip()
-    return "its format is unknown" if text == "cannot identify image file" else text
+def _reason(err: Exception) -> str:
+    """Pillow's reason, without the source that it names."""
+    text = str(err) or type(err).__name__
+    return "its format is unknown" if text.startswith("cannot identify image file") else text
 
 
 def _rgb_from_image(image: Image) -> RgbImage:

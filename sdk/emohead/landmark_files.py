@@ -6,15 +6,17 @@ Called by ``portrait.py``. Not here: finding landmarks.
 from __future__ import annotations
 
 import csv
-import json
+import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emohead.array_files import array_from
 from emohead.errors import InputError
 from emohead.geometry import TEMPLATE
 from emohead.geometry.landmarks import NUM_LANDMARKS
+from emohead.reading import json_from, read_file, shown
 
 __all__ = ["landmarks_from", "with_depth"]
 
@@ -40,11 +42,11 @@ def landmarks_from(given: NDArray[np.floating] | str | Path) -> NDArray[np.float
     InputError
         Missing, unreadable or wrongly shaped.
     """
-    source = f"landmark file {given}" if isinstance(given, str | Path) else "landmarks"
+    source = f"landmark file {shown(given)}" if isinstance(given, str | Path) else "landmarks"
     points = _read(Path(given)) if isinstance(given, str | Path) else given
     try:
         array = np.asarray(points, np.float64)
-    except (TypeError, ValueError) as err:
+    except (TypeError, ValueError, OverflowError) as err:
         raise InputError(
             f"{source}: expected {_EXPECTED}, got text or ragged rows; {_advice()}"
         ) from err
@@ -65,29 +67,30 @@ def _read(path: Path) -> object:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputError(
-            f"landmark file {path}: expected {', '.join(readers)}, got {path.suffix!r}; convert it"
+            f"landmark file {shown(path)}: expected {', '.join(readers)}, got {path.suffix!r}; "
+            "convert it"
         )
-    if not path.is_file():
-        raise InputError(f"landmark file {path} does not exist: give the path of {_EXPECTED}")
+    advice = f"give the path of {_EXPECTED}"
+    content = read_file(path, "landmark file", advice, limit="landmark_bytes")
     try:
-        return reader(path)
-    except (OSError, ValueError, EOFError) as err:
+        return reader(content)
+    except (ValueError, csv.Error) as err:
         raise InputError(
-            f"landmark file {path}: expected {_EXPECTED}, cannot read it ({err}); {_advice()}"
+            f"landmark file {shown(path)}: expected {_EXPECTED}, cannot read it ({shown(err)}); "
+            f"{_advice()}"
         ) from err
 
 
-def _read_npy(path: Path) -> object:
-    return np.load(path, allow_pickle=False)
+def _read_npy(content: bytes) -> object:
+    return array_from(content)
 
 
-def _read_json(path: Path) -> object:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _read_json(content: bytes) -> object:
+    return json_from(content.decode("utf-8"))
 
 
-def _read_csv(path: Path) -> object:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.reader(file) if row]
+def _read_csv(content: bytes) -> object:
+    rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8"), newline="")) if row]
     if rows and not _is_number(rows[0][0]):
         rows = rows[1:]
     return [[float(v) for v in row] for row in rows]
@@ -101,8 +104,8 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _read_pts(path: Path) -> object:
-    text = path.read_text(encoding="utf-8")
+def _read_pts(content: bytes) -> object:
+    text = content.decode("utf-8")
     body = text[text.index("{") + 1 : text.index("}")]
     # iBUG counts pixels from one.
     return [[float(v) - 1 for v in line.split()] for line in body.splitlines() if line.strip()]

@@ -10,7 +10,6 @@ import csv
 import io
 import json
 import math
-import zipfile
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -18,9 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from emohead.array_files import arrays_from
 from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
 from emohead.landmark_track import LandmarkTrack
+from emohead.limits import limits
+from emohead.reading import read_file, shown
 from emohead.stages import NUM_LANDMARKS
 from emohead.whole_files import check_target, whole_file
 
@@ -35,7 +37,6 @@ _ANGLES: Final = ("yaw", "pitch", "roll")
 _GAZE: Final = ("gaze_right", "gaze_down")
 _FELT: Final = tuple(f"emotion_{name}" for name in EMOTIONS)
 _OPENFACE_UNIT: Final = "photo_px"
-_MAX_BYTES: Final = 2_000_000_000
 
 Row = list[float]
 
@@ -123,16 +124,7 @@ def read_landmarks(path: str | Path) -> LandmarkTrack:
             f"the {_WHAT} {path} must end in {', '.join(readers)}, got {source.suffix!r}: "
             "convert it"
         )
-    try:
-        if source.stat().st_size > _MAX_BYTES:
-            raise InputError(
-                f"the {_WHAT} {path} is larger than {_MAX_BYTES // 10**6} MB: split it"
-            )
-        content = source.read_bytes()
-    except OSError as err:
-        raise InputError(
-            f"the {_WHAT} {path} cannot be read ({err.strerror}): check the path"
-        ) from err
+    content = read_file(path, f"the {_WHAT}", "check the path", limit="landmark_track_bytes")
     try:
         return reader(content)
     except ValidationError as err:
@@ -143,9 +135,9 @@ def read_landmarks(path: str | Path) -> LandmarkTrack:
         ) from err
     except InputError as err:
         raise InputError(f"{path}: {err}") from err
-    except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as err:
+    except (ValueError, KeyError, TypeError, csv.Error) as err:
         raise InputError(
-            f"{path}: expected landmarks, cannot read it ({err}): see docs/landmarks.md"
+            f"{path}: expected landmarks, cannot read it ({shown(err)}): see docs/landmarks.md"
         ) from err
 
 
@@ -299,16 +291,16 @@ def _as_npz(track: LandmarkTrack) -> bytes:
 
 
 def _from_npz(content: bytes) -> LandmarkTrack:
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        missing = [name for name in ("landmarks", "fps") if name not in file]
-        if missing:
-            raise InputError(f"expected landmarks and fps, got no {missing[0]}")
-        if "emotions" in file and tuple(file["emotions"].tolist()) != EMOTIONS:
-            raise InputError(f"expected the emotions {', '.join(EMOTIONS)} in this order")
-        extras = {k: file[k] for k in ("emotion", "angles", "gaze", "neutral") if k in file}
-        return LandmarkTrack(
-            landmarks=file["landmarks"],
-            fps=file["fps"].item(),
-            unit=str(file["unit"]) if "unit" in file else "crop_px",
-            **extras,
-        )
+    file = arrays_from(content, limits().landmark_track_bytes)
+    missing = [name for name in ("landmarks", "fps") if name not in file]
+    if missing:
+        raise InputError(f"expected landmarks and fps, got no {missing[0]}")
+    if "emotions" in file and file["emotions"].tolist() != list(EMOTIONS):
+        raise InputError(f"expected the emotions {', '.join(EMOTIONS)} in this order")
+    extras = {k: file[k] for k in ("emotion", "angles", "gaze", "neutral") if k in file}
+    return LandmarkTrack(
+        landmarks=file["landmarks"],
+        fps=float(file["fps"].item()),
+        unit=str(file["unit"]) if "unit" in file else "crop_px",
+        **extras,
+    )

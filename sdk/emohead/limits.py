@@ -35,6 +35,8 @@ class Limits:
     """Seconds of sound pushed into one stream."""
     landmark_bytes: int = 1_000_000
     """Bytes of a file of 68 landmarks."""
+    landmark_track_bytes: int = 2_000_000_000
+    """Bytes of a file of landmarks over time, unpacked."""
     record_bytes: int = 64_000_000
     """Bytes of a JSON or CSV file: emotion tracks, studies, benchmark reports."""
     bundle_files: int = 256

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from emohead.contract import StageSpec, TensorSpec, shape_of
 from emohead.errors import BackendError, BundleError
 from emohead.machine import CUDA_PROVIDER, TENSORRT_PROVIDER
+from emohead.private_files import private_folder
 from emohead.runner import OrtRunner, open_session, session_options
 from emohead.steps import State, Steps, unbatched
 
@@ -60,7 +61,7 @@ def provider_options(
     cuda = {"device_id": "0", "use_tf32": "0", "enable_cuda_graph": flag}
     if provider == CUDA_PROVIDER:
         return [(CUDA_PROVIDER, cuda)]
-    cache = os.environ.get(CACHE_VARIABLE) or str(Path.home() / ".cache" / "emohead" / "ort")
+    cache = _cache_folder()
     engines = {
         "device_id": "0",
         "trt_fp16_enable": "1" if precision == "fp16" else "0",
@@ -76,6 +77,18 @@ def provider_options(
             f"trt_profile_{size}_shapes": _profile(spec, size) for size in ("min", "opt", "max")
         }
     return [(TENSORRT_PROVIDER, engines), (CUDA_PROVIDER, {**cuda, "enable_cuda_graph": "0"})]
+
+
+def _cache_folder() -> str:
+    """Folder of the TensorRT provider's engines, which are code."""
+    named = os.environ.get(CACHE_VARIABLE)
+    folder = Path(named) if named else Path.home() / ".cache" / "emohead" / "ort"
+    try:
+        return str(private_folder(folder))
+    except OSError as err:
+        raise BackendError(
+            f"expected a folder for engines at {folder}, got: {err.strerror}; set {CACHE_VARIABLE}"
+        ) from err
 
 
 class OrtGpuRunner(OrtRunner):

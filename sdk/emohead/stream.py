@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 
 from emohead.audio import SAMPLE_RATE_HZ
 from emohead.errors import InputError
+from emohead.limits import limits, raise_it
 from emohead.live.director import Director, Draft, Paint
 from emohead.live.frames import AudioFrame, Latency, StreamStats, VideoFrame
 from emohead.live.pcm import resampling_s, samples_from_pcm
@@ -81,6 +82,7 @@ class TalkingStream:
         self._director = Director(role, paint, sample_rate)
         self._queue = SpeechQueue(sample_rate)
         self._room = int(buffer_s * sample_rate)
+        self._most_s = limits().stream_s
         self._release = release
         self._changed = threading.Condition()
         self._work = threading.Lock()
@@ -134,8 +136,16 @@ class TalkingStream:
             if epoch != self._epoch:
                 return
             now, rate = time.perf_counter(), sample_rate or self.sample_rate
+            self._check_length(len(samples) / rate)
             self._director.stats.num_samples_pushed += self._queue.put(samples, rate, last, now)
             self._changed.notify_all()
+
+    def _check_length(self, more_s: float) -> None:
+        if self.stats.num_samples_pushed / self.sample_rate + more_s > self._most_s:
+            raise InputError(
+                f"a stream takes {self._most_s:,} seconds of sound: close it and open another, "
+                f"{raise_it('stream_s')}"
+            )
 
     async def apush_audio(
         self, pcm: Pcm, last: bool = False, *, sample_rate: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from emohead.bundle import Bundle
 from emohead.contract import sample_inputs
 from emohead.errors import BackendError, ContractError
 from emohead.machine import Gpu, Machine
-from emohead.ort_gpu import OrtGpuRunner, provider_options
+from emohead.ort_gpu import CACHE_VARIABLE, OrtGpuRunner, provider_options
 from emohead.runner import OrtRunner
 from emohead.stages import EMOTION_ENCODER, RENDERER, STAGES
 
@@ -159,14 +160,34 @@ def test_a_closed_runner_says_so(model: bytes, driver: Driver) -> None:
         runner.steps(streams(1))
 
 
-def test_engines_of_onnxruntime_have_profiles_cache_and_fp16() -> None:
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own for the TensorRT provider's engines."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache" / "ort"))
+    return tmp_path / "cache" / "ort"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_engines_of_onnxruntime_come_from_a_private_folder(cache: Path) -> None:
+    provider_options(EMOTION_ENCODER, TENSORRT)
+    assert cache.stat().st_mode & 0o777 == 0o700
+    cache.chmod(0o777)
+    with pytest.raises(BackendError, match=r"others can as well \(mode 777\): run `chmod go-w"):
+        provider_options(EMOTION_ENCODER, TENSORRT)
+    cache.rmdir()
+    cache.write_bytes(b"")
+    with pytest.raises(BackendError, match="expected a folder for engines"):
+        provider_options(EMOTION_ENCODER, TENSORRT)
+
+
+def test_engines_of_onnxruntime_have_profiles_cache_and_fp16(cache: Path) -> None:
     ((name, options), (after, _)) = provider_options(EMOTION_ENCODER, TENSORRT, precision="fp16")
     assert (name, after) == (TENSORRT, CUDA)
     tensor = EMOTION_ENCODER.inputs[0].name
     assert options["trt_profile_min_shapes"] == f"{tensor}:1x128x16"
     assert options["trt_profile_max_shapes"] == f"{tensor}:16x128x1024"
     assert options["trt_fp16_enable"] == "1"
-    assert options["trt_engine_cache_path"]
+    assert options["trt_engine_cache_path"] == str(cache)
 
 
 @pytest.mark.parametrize("name", ["cuda", "ort-tensorrt"])

@@ -107,6 +107,37 @@ def test_plans_of_another_store_are_refused(
         other.read(copied)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_only_plans_that_nobody_else_could_write_are_read(
+    store: EngineStore, key: EngineKey, plan: BuiltPlan
+) -> None:
+    entry = store.obtain(key, lambda timings: plan)
+    assert store.root.stat().st_mode & 0o777 == 0o700
+    for path in (entry.plan, entry.path, store.root):
+        mode = path.stat().st_mode & 0o777
+        path.chmod(mode | 0o002)
+        with pytest.raises(BackendError, match=f"only you can write {path}, others can as well"):
+            store.read(entry)
+        assert store.find(key) is None
+        path.chmod(mode)
+    assert store.timings(key) == plan.timings
+    store.root.chmod(0o777)
+    assert store.timings(key) == b""
+    with pytest.raises(BackendError, match="private folder only.*chmod go-w"):
+        store.obtain(key, lambda timings: plan)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+def test_plans_behind_links_are_refused(
+    store: EngineStore, key: EngineKey, plan: BuiltPlan, tmp_path: Path
+) -> None:
+    entry = store.obtain(key, lambda timings: plan)
+    entry.plan.rename(tmp_path / "elsewhere.plan")
+    entry.plan.symlink_to(tmp_path / "elsewhere.plan")
+    with pytest.raises(BackendError, match="got a link"):
+        store.read(entry)
+
+
 def test_manifests_of_another_time_are_passed_over(
     store: EngineStore, key: EngineKey, plan: BuiltPlan
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emohead.errors import InputError
+from emohead.reading import read_file
 
 __all__ = [
     "FORMAT",
@@ -228,10 +229,9 @@ def read_report(path: Path) -> Report:
     InputError
         When the file cannot be read or is of another format.
     """
+    content = read_file(path, "the report", "give another file")
     try:
-        return Report.model_validate_json(path.read_bytes())
-    except OSError as err:
-        raise InputError(f"{path} cannot be read ({err.strerror}): give another file") from err
+        return Report.model_validate_json(content)
     except ValidationError as err:
         first = err.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the whole file"

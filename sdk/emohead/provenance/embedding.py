@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from emohead.errors import EmoheadError, InputError
+from emohead.media import open_media, reason_of
+from emohead.reading import checked_file, shown
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -109,23 +111,21 @@ def read_video(path: str | Path) -> Read:
     InputError
         If the file is no video.
     """
-    import av
-
-    if not Path(path).is_file():
-        raise InputError(f"the video {path} does not exist: give the path of a video file")
+    path = checked_file(path, "the video", "give the path of a video file")
     try:
-        with av.open(str(path), "r") as container:
-            if not container.streams.video:
-                raise InputError(f"{path} holds no pictures: give a video file")
+        with open_media(path) as container:
+            pictures = container.streams.video
+            if not pictures or pictures[0].codec_context is None:
+                raise InputError(f"{shown(path)} holds no pictures: give a video file")
             comment = str(container.metadata.get("comment", ""))[:1000]
             manifest, problem = _manifest(_tag(container))
             fps = None if manifest is None else manifest.made.settings.fps
             streams = _streams(container, fps)
-    except (av.FFmpegError, ValueError, OSError) as err:
-        if isinstance(err, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as err:  # a reader of damaged bytes raises whatever it meets
         raise InputError(
-            f"{path} cannot be read as a video ({err}): give an mp4 that is whole"
+            f"{shown(path)} cannot be read as a video ({reason_of(err)}): give an mp4 that is whole"
         ) from err
     return Read(comment=comment, manifest=manifest, problem=problem, streams=streams)
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from emohead.errors import InputError
 from emohead.images import read_image
+from emohead.media import open_media, reason_of
 from emohead.study.design import Screen, plan_screens
 from emohead.study.schema import QUESTIONS, Check, Clip, Key
 from emohead.study.sources import Material
@@ -195,11 +196,10 @@ def _copy(
 def _copy_without_metadata(source: Path, target: Path) -> None:
     """Copy the packets of video and sound; tags, which may name the method, stay behind."""
     import av
-    from av.error import FFmpegError
 
     options = {} if target.suffix == ".webm" else {"movflags": "+faststart"}
     try:
-        with av.open(str(source)) as given, av.open(str(target), "w", options=options) as copy:
+        with open_media(source) as given, av.open(str(target), "w", options=options) as copy:
             copied = {
                 stream.index: copy.add_stream_from_template(stream)
                 for stream in (*given.streams.video[:1], *given.streams.audio[:1])
@@ -212,10 +212,12 @@ def _copy_without_metadata(source: Path, target: Path) -> None:
                 if packet.dts is not None:
                     packet.stream = copied[packet.stream.index]
                     copy.mux(packet)
-    except (FFmpegError, OSError, ValueError) as err:
-        if isinstance(err, InputError):
-            raise
-        raise InputError(f"the clip {source} cannot be read ({err}): encode it again") from err
+    except InputError:
+        raise
+    except Exception as err:  # a reader of damaged bytes raises whatever it meets
+        raise InputError(
+            f"the clip {source} cannot be read ({reason_of(err)}): encode it again"
+        ) from err
 
 
 def _write_photo(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emohead.errors import InputError
+from emohead.reading import read_file
 
 __all__ = ["QUESTIONS", "Answers", "Check", "Clip", "Key", "Rating", "Score", "read_record"]
 
@@ -112,10 +113,9 @@ def read_record(path: Path, record: type[R], what: str) -> R:
     InputError
         A file that is missing, not JSON, or not as the schema asks; one sentence that names it.
     """
+    content = read_file(path, f"the {what}", "give its path")
     try:
-        return record.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as err:
-        raise InputError(f"the {what} {path} cannot be read ({err}): give its path") from err
+        return record.model_validate_json(content)
     except ValidationError as err:
         first = err.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "its content"

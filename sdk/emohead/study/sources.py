@@ -7,13 +7,13 @@ Called by ``make.py``. Not here: copying them.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from emohead.errors import InputError
+from emohead.reading import json_from, read_file, shown
 
 __all__ = ["CLIP_SUFFIXES", "Material", "material_from_folders", "material_from_manifest"]
 
@@ -106,14 +106,17 @@ def material_from_manifest(path: Path) -> Material:
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
+    content = read_file(path, "the manifest", "give CSV or JSON")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
         if path.suffix.lower() == ".json":
-            rows = json.loads(text)
+            rows = json_from(text)
         else:
             rows = list(csv.DictReader(text.splitlines()))
-    except (OSError, ValueError) as err:
-        raise InputError(f"the manifest {path} cannot be read ({err}): give CSV or JSON") from err
+    except (ValueError, csv.Error) as err:
+        raise InputError(
+            f"the manifest {path} cannot be read ({shown(err)}): give CSV or JSON"
+        ) from err
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"the manifest {path} must hold a list of objects: see docs/user-study.md")
     return rows

@@ -128,7 +128,7 @@ def test_files_that_are_no_answers_are_refused(folder: Path) -> None:
     (folder / "answers" / "3.json").write_text("{")
     with pytest.raises(InputError, match=r"3\.json is malformed"):
         _read(folder)
-    with pytest.raises(InputError, match=r"none\.json cannot be read"):
+    with pytest.raises(InputError, match=r"none\.json does not exist"):
         read_answers([folder / "none.json"], key())
     (folder / "empty").mkdir()
     with pytest.raises(InputError, match="no answers files"):

@@ -1,0 +1,50 @@
+"""Opening audio and video of strangers with FFmpeg: known containers, nothing but the file itself.
+
+Called by ``audio.py``, ``provenance`` and ``study``. Not here: decoding, encoding (``video.py``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+__all__ = ["open_media", "reason_of"]
+
+_CONTAINERS: Final = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,live_flv,matroska,webm,mov,mp4,m4a,3gp,3g2,"
+    "mj2,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
+)
+# FFmpeg also knows playlists, which open other files and addresses: none of those.
+_SAFELY: Final = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+
+
+def open_media(source: Path | BinaryIO) -> InputContainer:
+    """Open a file for reading.
+
+    Parameters
+    ----------
+    source : Path or binary file
+
+    Returns
+    -------
+    av.container.InputContainer
+        A context manager.
+
+    Raises
+    ------
+    Exception
+        Whatever FFmpeg and PyAV raise; their errors share no root.
+    """
+    import av
+
+    # The prefix keeps a name with a colon from being taken for an address.
+    opened = f"file:{source}" if isinstance(source, Path) else source
+    return av.open(opened, "r", options=dict(_SAFELY), metadata_errors="ignore")
+
+
+def reason_of(err: Exception) -> str:
+    """Short text of what FFmpeg or PyAV raised, without the path that it repeats."""
+    return str(err).partition(": ")[0] or type(err).__name__
