@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import typer
@@ -79,7 +80,7 @@ def _ours(words: Sequence[str]) -> list[str]:
 
 def parse(app: typer.Typer, program: str, arguments: Sequence[str]) -> None:
     """Let the real command line parse arguments, down to the last subcommand, and do nothing."""
-    command: Any = typer.main.get_command(app)
+    command: Any = _command_of(app)
     context, rest = None, list(arguments)
     while True:
         context = command.make_context(program, rest, parent=context)
@@ -87,6 +88,11 @@ def parse(app: typer.Typer, program: str, arguments: Sequence[str]) -> None:
             return
         words = [*context._protected_args, *context.args]
         program, command, rest = command.resolve_command(context, words)
+
+
+@cache
+def _command_of(app: typer.Typer) -> Any:
+    return typer.main.get_command(app)
 
 
 def _check_targets(targets: Sequence[str]) -> None:
