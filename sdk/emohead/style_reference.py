@@ -35,7 +35,13 @@ from emohead.style import Style, bounded_style
 if TYPE_CHECKING:
     from emohead.runner import Runner
 
-__all__ = ["amplitudes_of", "style_from_amplitudes", "style_from_film", "style_from_landmarks"]
+__all__ = [
+    "USUAL",
+    "amplitudes_of",
+    "style_from_amplitudes",
+    "style_from_film",
+    "style_from_landmarks",
+]
 
 LEAST_S: Final = 3.0
 """Shortest film."""
@@ -45,11 +51,13 @@ LEAST_SPOKEN_S: Final = 1.5
 """Shortest speech."""
 LEAST_FACE_SHARE: Final = 0.8
 """Share of the frames that must show the face."""
-TYPICAL_BROWS: Final = 0.02
+TYPICAL_BROWS: Final = 0.027
 """Spread of the brows' height of people who talk, canonical units: emohead's own move by emotion
 alone, so there is nothing else to compare with."""
-TRUST_S: Final = 3.0
-"""Speech after which half of what was measured is believed."""
+USUAL: Final = {"lips": 1.25, "brows": 1.0, "head": 2.3}
+"""Factors of a usual person, the median over training people: filmed lips and heads go further."""
+TRUST_S: Final = 2.0
+"""Speech after which a measured factor counts as much as the usual one."""
 PRIOR_BLINKS: Final = 2.0
 """Blinks at the usual rate that are believed to have been seen before."""
 
@@ -125,7 +133,7 @@ def style_from_landmarks(
 def style_from_amplitudes(
     seen: Mapping[str, float], own: Mapping[str, float], spoken_s: float
 ) -> Style:
-    """Compare amplitudes; the shorter the speech, the closer to what emohead does by itself.
+    """Compare amplitudes; the shorter the speech, the closer to a usual person.
 
     Parameters
     ----------
@@ -140,8 +148,8 @@ def style_from_amplitudes(
     """
     belief = spoken_s / (spoken_s + TRUST_S)
     factors = {
-        name: (max(seen[name], 1e-6) / max(own[name], 1e-6)) ** belief
-        for name in ("lips", "brows", "head")
+        name: (max(seen[name], 1e-6) / max(own[name], 1e-6)) ** belief * usual ** (1 - belief)
+        for name, usual in USUAL.items()
     }
     blinks = (seen["blinks"] + PRIOR_BLINKS) / (own["blinks"] + PRIOR_BLINKS)
     return bounded_style({**factors, "blinks": blinks})

@@ -18,7 +18,7 @@ from emohead.errors import InputError
 from emohead.footage import track_face
 from emohead.landmark_track import LandmarkTrack
 from emohead.runner import Runner
-from emohead.style_reference import LONGEST_S, amplitudes_of, style_from_amplitudes
+from emohead.style_reference import LONGEST_S, USUAL, amplitudes_of, style_from_amplitudes
 from emohead_training.corpus import (
     Split,
     VideoClip,
@@ -29,14 +29,12 @@ from emohead_training.corpus import (
 )
 from emohead_training.evaluation.intervals import Tally, numbers_of
 
-__all__ = ["COMMON", "labelled_track", "style_report", "tracked_face"]
+__all__ = ["labelled_track", "style_report", "tracked_face"]
 
 log = logging.getLogger(__name__)
 
 LEAST_CLIP_S: Final = 6.0
 """Clips whose halves are long enough to measure a style."""
-COMMON: Final = {"lips": 1.32, "brows": 1.0, "head": 2.3}
-"""One style for everybody: the median factor over training people, whom nobody is told from."""
 
 Tracker = Callable[[VideoClip, Mapping[str, Runner]], LandmarkTrack]
 
@@ -136,12 +134,12 @@ def _judge(tallies: dict[str, Tally], person: str, told: Half, shown: Half) -> N
     """Add how far the amplitudes of one half are from those that the other half predicts."""
     style = style_from_amplitudes(*told)
     seen, own, _ = shown
-    for name in COMMON:
+    for name in USUAL:
         needed = float(np.log(seen[name] / own[name]))
         for suffix, factor in (
             ("", getattr(style, name)),
             ("_default", 1.0),
-            ("_common", COMMON[name]),
+            ("_common", USUAL[name]),
         ):
             error = abs(float(np.log(factor)) - needed)
             tallies[f"style_{name}_error{suffix}"].add(person, error)
