@@ -21,6 +21,7 @@ from emohead.cli.inspect import inspect
 from emohead.cli.landmarks import landmarks
 from emohead.cli.render import render
 from emohead.cli.replay import replay
+from emohead.cli.serve import serve
 from emohead.cli.studio import studio
 from emohead.cli.study import study
 from emohead.cli.style import style
@@ -67,6 +68,7 @@ for _command in (
     arkit,
     style,
     demo,
+    serve,
     studio,
     verify,
     replay,

@@ -1,0 +1,85 @@
+"""``emohead serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emohead.cli.reporting import ends_cleanly, print_json, say
+from emohead.errors import BackendError
+
+__all__ = ["serve"]
+
+
+@ends_cleanly
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; others than the loopback's need a key.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="TCP port; 0 for a free one.")] = 8000,
+    api_key: Annotated[
+        str | None,
+        typer.Option(envvar="EMOHEAD_API_KEY", help="What callers must present; see --host."),
+    ] = None,
+    data_dir: Annotated[
+        Path, typer.Option(help="Folder of renders; made where it is missing.")
+    ] = Path("emohead-data"),
+    max_upload_mb: Annotated[int, typer.Option(help="Largest request, MB.")] = 64,
+    rate: Annotated[
+        int, typer.Option(help="Requests a minute from one address; 0 for no limit.")
+    ] = 600,
+    tracks: Annotated[int, typer.Option(help="Videos rendered at once.")] = 2,
+    queue: Annotated[int, typer.Option(help="Renders that may wait.")] = 64,
+    keep: Annotated[int, typer.Option(help="Ended renders that stay.")] = 1000,
+    max_live: Annotated[int, typer.Option(help="Live streams at once; 0 for none.")] = 4,
+    live_minutes: Annotated[float, typer.Option(help="Longest live stream, minutes.")] = 60.0,
+    grace: Annotated[
+        float, typer.Option(help="Seconds that renders in hand get when the service stops.")
+    ] = 30.0,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Another name that callers may use; may be repeated."),
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, ort-tensorrt or tensorrt.")
+    ] = "auto",
+    bundle: Annotated[Path | None, typer.Option(help="Folder or zip of trained networks.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Serve renders and live streams over HTTP."""
+    try:
+        from emohead.service import running
+        from emohead.service.settings import ServiceSettings
+    except ImportError as err:
+        raise BackendError(
+            f"expected the extra `serve`, but {err.name or 'a package'} cannot be imported; "
+            "run `pip install 'emohead[serve]'`"
+        ) from err
+
+    settings = ServiceSettings(
+        data_dir=data_dir,
+        host=host,
+        port=port,
+        api_key=api_key or None,
+        max_upload_mb=max_upload_mb,
+        rate=rate,
+        tracks=tracks,
+        queue=queue,
+        keep=keep,
+        max_live=max_live,
+        live_minutes=live_minutes,
+        grace_s=grace,
+        allowed_hosts=tuple(allow_host or ()),
+    )
+
+    def ready(address: str, number: int) -> None:
+        url = running.url_of(address, number)
+        if as_json:
+            print_json({"url": url})
+        else:
+            say(f"emohead serves at {url}, Ctrl-C ends it")
+
+    running.serve(settings, bundle=bundle, backend=backend, ready=ready)
+    say("emohead: the service has ended, every render is finished or recorded")
