@@ -27,6 +27,7 @@ _SUFFIXES: Final = {
     "emotion_track": (".json",),
     "landmarks": (".npy", ".json", ".csv", ".pts"),
     "landmarks_from": (".json", ".csv", ".npz"),
+    "style": (".json",),
 }
 """Endings that say what a file is; of others the content does."""
 _NUMBER: Final = r" *-?[0-9]{1,9}(\.[0-9]{1,9})? *"
@@ -68,6 +69,8 @@ class RenderForm(BaseModel):
     """Blinks a minute."""
     gaze: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = GAZE
     """How far the eyes glance aside: 0 (never) to 1."""
+    style: UploadFile | None = None
+    """A person's own way of talking, .json, from ``emohead style``."""
     face_box: Annotated[str, Field(pattern=f"^{_NUMBER}(,{_NUMBER}){{3}}$")] | None = None
     """x0,y0,x1,y1 in pixels of the photo, for a face that is not found."""
     landmarks: UploadFile | None = None

@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from emohead.client import BusyError, Client, RefusedError, RenderFailedError
-from emohead.jobs import read_records
+from emohead.jobs import Job, read_records
 from emohead.samples import SAMPLE_FACE
+from emohead.service.forms import RenderForm
 from emohead.service.settings import ServiceSettings
 
 from .quick import QuickRenderer, Running, serving
@@ -123,6 +124,12 @@ def test_renderer_that_crashes_hurts_one_render_only(
         client.wait(client.submit(SAMPLE_FACE, voice).id)
     renderer.crash = None
     assert client.wait(client.submit(SAMPLE_FACE, voice).id).state == "done"
+
+
+def test_form_has_the_fields_of_a_job() -> None:
+    assert set(RenderForm.model_fields) == set(Job.model_fields) - {"output"}
+    defaults = {n: f.default for n, f in RenderForm.model_fields.items() if not f.is_required()}
+    assert defaults == {n: Job.model_fields[n].default for n in defaults}
 
 
 def test_full_queue_is_refused_until_there_is_room(
