@@ -12,7 +12,7 @@ import gradio as gr
 
 import emohead
 from emohead.bundle import Bundle
-from emohead.studio.stage import escaped
+from emohead.studio.tables import table_html
 
 if TYPE_CHECKING:
     from emohead.backends import Backend
@@ -74,8 +74,4 @@ def _stages(manifest: Manifest) -> str:
 
 
 def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    names = "".join(f"<th>{escaped(name)}</th>" for name in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return f"<h3>{title}</h3><table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<h3>{title}</h3>{table_html(head, rows)}"

@@ -15,9 +15,10 @@ from emohead.studio.controls import Controls
 from emohead.studio.directing import HEAD, Directing, place_acting
 from emohead.studio.photo import photo_input
 from emohead.studio.rendering import Look
-from emohead.studio.speaking import page_sentence, spoken
-from emohead.studio.stage import EMPTY, WAITING, escaped, look_html, take_html
-from emohead.studio.takes import Take, overlaid
+from emohead.studio.speaking import spoken
+from emohead.studio.stage import EMPTY, WAITING, look_html, take_html
+from emohead.studio.takes import LANDMARK_KINDS, Take, landmark_file, overlaid
+from emohead.studio.wording import escaped, page_sentence
 from emohead.studio.workshop import Workshop
 
 __all__ = ["CreateTab"]
@@ -83,11 +84,19 @@ class CreateTab:
         self._facts = gr.HTML("", elem_id="facts")
         with gr.Row(visible=False, elem_id="downloads") as self._downloads:
             self._mp4 = gr.DownloadButton("Video, mp4", size="sm", min_width=90, elem_id="get-mp4")
-            self._npz = gr.DownloadButton(
-                "Landmarks, npz", size="sm", min_width=90, elem_id="get-landmarks"
-            )
             self._json = gr.DownloadButton(
-                "Track, json", size="sm", min_width=90, elem_id="get-track"
+                "Emotion, json", size="sm", min_width=90, elem_id="get-track"
+            )
+            self._points = gr.DownloadButton(
+                _landmarks(LANDMARK_KINDS[0]), size="sm", min_width=90, elem_id="get-landmarks"
+            )
+            self._kind = gr.Dropdown(
+                list(LANDMARK_KINDS),
+                value=LANDMARK_KINDS[0],
+                label="Landmarks as",
+                container=False,
+                min_width=70,
+                elem_id="landmark-kind",
             )
         with gr.Row(visible=False, elem_id="keep") as self._keep:
             self.keep_a = gr.Button("Keep as A", size="sm", min_width=90, elem_id="keep-a")
@@ -106,7 +115,7 @@ class CreateTab:
             self._downloads,
             self._keep,
             self._mp4,
-            self._npz,
+            self._points,
             self._json,
             self._controls.table,
             self._directing.curve,
@@ -115,11 +124,12 @@ class CreateTab:
         begun = self._render.click(
             _waiting, None, [self._stage, self._video], show_progress="hidden", queue=False
         )
-        inputs = {self.photo, self.voice, self._overlay, *self._controls.widgets()}
+        inputs = {self.photo, self.voice, self._overlay, self._kind, *self._controls.widgets()}
         rendering = begun.then(self._rendered, inputs, outputs, **head, show_progress="hidden")
         self._stop.click(
             _stopped, self.take, [self._stage, self._video], cancels=[rendering], **light
         )
+        self._kind.input(self._written, [self.take, self._kind], self._points, **light)
         self._overlay.input(
             self._viewed, [self.take, self._overlay], self._video, show_progress_on=[self._video]
         )
@@ -152,29 +162,40 @@ class CreateTab:
                     if isinstance(given, Look):
                         yield {self._stage: look_html(given)}
                     else:
-                        yield self._finished(given, bool(values[self._overlay]))
+                        yield self._finished(given, values)
         except gr.Error:
             yield {self._stage: EMPTY}
             raise
 
-    def _finished(self, take: Take, overlay: bool) -> Shown:
+    def _finished(self, take: Take, values: Shown) -> Shown:
+        points = landmark_file(take, values[self._kind])
         return {
             self._stage: gr.update(visible=False),
-            self._video: gr.update(value=_view(take, overlay), visible=True),
+            self._video: gr.update(value=_view(take, values[self._overlay]), visible=True),
             self._facts: take_html(take),
             self._downloads: gr.update(visible=True),
             self._keep: gr.update(visible=True),
             self._mp4: gr.update(value=str(take.video)),
-            self._npz: gr.update(value=str(take.landmarks)),
             self._json: gr.update(value=str(take.track)),
+            self._points: gr.update(value=str(points), label=_landmarks(values[self._kind])),
             self.take: take,
         }
+
+    def _written(self, take: Take | None, kind: str) -> Any:
+        if take is None:
+            return gr.update()
+        with spoken(self._workshop.folder):
+            return gr.update(value=str(landmark_file(take, kind)), label=_landmarks(kind))
 
     def _viewed(self, take: Take | None, overlay: bool) -> Any:
         if take is None:
             return gr.update()
         with spoken(self._workshop.folder):
             return gr.update(value=_view(take, overlay))
+
+
+def _landmarks(kind: str) -> str:
+    return f"Landmarks, {kind}"
 
 
 def _view(take: Take, overlay: bool) -> str:

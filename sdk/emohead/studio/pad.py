@@ -19,9 +19,9 @@ _REACH: Final = 100
 PAD_SCRIPT: Final = """
 const place = event => {
   const box = element.querySelector('svg').getBoundingClientRect();
-  const view = 320, scale = view / box.width;
-  let x = ((event.clientX - box.left) * scale - view / 2) / 100;
-  let y = -((event.clientY - box.top) * scale - view / 2) / 100;
+  const radius = box.width * 100 / 320;
+  const x = (event.clientX - box.left - box.width / 2) / radius;
+  const y = -(event.clientY - box.top - box.height / 2) / radius;
   const length = Math.max(1, Math.hypot(x, y));
   props.value = [Math.round(100 * x / length) / 100, Math.round(100 * y / length) / 100];
 };
@@ -46,7 +46,7 @@ def pad_template() -> str:
     """Picture of the circle, with the names where they are felt; ``value`` is the dot's place."""
     names = "".join(_named(name, angle) for name, angle in circle_angles().items())
     return (
-        '<svg class="pad" viewBox="-160 -160 320 320" role="img" '
+        '<svg class="pad" viewBox="-160 -125 320 250" role="img" '
         'aria-label="Circle of valence and arousal; the sliders move the dot from the keyboard">'
         f'<circle r="{_REACH}" class="disc"/>'
         f'<line x1="-{_REACH}" x2="{_REACH}" y1="0" y2="0" class="grid"/>'
@@ -61,11 +61,12 @@ def pad_template() -> str:
 
 def _named(name: str, angle: float) -> str:
     x, y = (_REACH + 10) * math.cos(angle), -(_REACH + 10) * math.sin(angle)
-    anchor = "start" if x > 20 else "end" if x < -20 else "middle"
+    anchor = "start" if x > 60 else "end" if x < -60 else "middle"
+    below = 0 if anchor == "middle" else 4
     tick = (_REACH * math.cos(angle), -_REACH * math.sin(angle))
     return (
         f'<circle cx="{tick[0]:.1f}" cy="{tick[1]:.1f}" r="2.5" class="tick"/>'
-        f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">{name}</text>'
+        f'<text x="{x:.1f}" y="{y + below:.1f}" text-anchor="{anchor}">{name}</text>'
     )
 
 

@@ -9,6 +9,7 @@ import gradio as gr
 
 from emohead.bundle import Bundle
 from emohead.studio.about_tab import place_about
+from emohead.studio.batch_tab import BatchTab
 from emohead.studio.compare_tab import place_compare
 from emohead.studio.create_tab import CreateTab
 from emohead.studio.workshop import Workshop
@@ -39,7 +40,7 @@ def build_page(workshop: Workshop, bundle: Bundle) -> gr.Blocks:
     ) as page:
         gr.HTML(
             "<h1>emohead studio</h1><p>One photo and one voice in, an emotional talking head out. "
-            "Everything stays on this machine.</p>",
+            "Everything is computed on this machine.</p>",
             elem_id="intro",
         )
         with gr.Tabs():
@@ -47,6 +48,8 @@ def build_page(workshop: Workshop, bundle: Bundle) -> gr.Blocks:
                 create = CreateTab(workshop)
             with gr.Tab("Compare", id="compare"):
                 place_compare(workshop, create)
+            with gr.Tab("Batch", id="batch"):
+                BatchTab(workshop)
             with gr.Tab("About", id="about"):
                 place_about(bundle, workshop.head.backend)
     return page

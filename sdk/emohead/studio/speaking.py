@@ -6,47 +6,18 @@ Not here: the errors themselves (``errors.py``).
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import gradio as gr
 
 from emohead.errors import EmoheadError
-from emohead.studio.stage import escaped
+from emohead.studio.wording import escaped, page_sentence
 
-__all__ = ["page_sentence", "spoken"]
+__all__ = ["spoken"]
 
 _LOG = logging.getLogger(__name__)
-# What only the command line has.
-_OTHERWISE: Final = {
-    ", or say where with --face-box x0,y0,x1,y1 or --landmarks FILE": "",
-    "Choose another with --face-box.": "Crop the photo to take another.",
-}
-
-
-def page_sentence(message: str, folder: Path) -> str:
-    """Say it as the page does.
-
-    Parameters
-    ----------
-    message : str
-        Of an error or a note.
-    folder : Path
-        Where uploads and takes lie; its files are called by their names alone.
-
-    Returns
-    -------
-    str
-        One line.
-    """
-    for said, instead in _OTHERWISE.items():
-        message = message.replace(said, instead)
-    plain = re.sub(re.escape(str(folder)) + r"(?:[/\\][^/\\\s]+)*[/\\]", "", message)
-    sentence = " ".join(plain.split())
-    return sentence[:1].upper() + sentence[1:]
 
 
 @contextmanager

@@ -6,7 +6,6 @@ Pure functions. Not here: rendering (``rendering.py``).
 from __future__ import annotations
 
 import base64
-import html
 from typing import Final
 
 import numpy as np
@@ -15,17 +14,12 @@ from numpy.typing import NDArray
 from emohead.errors import EmoheadError
 from emohead.studio.rendering import Look
 from emohead.studio.takes import Take
+from emohead.studio.wording import escaped
 
-__all__ = ["EMPTY", "WAITING", "escaped", "look_html", "take_html"]
+__all__ = ["EMPTY", "WAITING", "bar_html", "look_html", "take_html"]
 
 _SIDE_PX: Final = 512
 _QUALITY: Final = 82
-
-
-def escaped(text: str) -> str:
-    """Text as HTML that neither the browser nor Gradio's templates take for more than text."""
-    safe = html.escape(text, quote=True)
-    return safe.replace("{", "&#123;").replace("}", "&#125;").replace("$", "&#36;")
 
 
 def _figure(inside: str, caption: str) -> str:
@@ -50,17 +44,20 @@ def look_html(look: Look) -> str:
     str
         HTML with the picture inside.
     """
-    share = look.done / look.total
     rate = look.done / max(look.elapsed_s, 1e-6)
     left = (look.total - look.done) / rate
-    bar = (
-        f'<div class="bar" role="progressbar" aria-label="Rendering" aria-valuemin="0" '
-        f'aria-valuemax="{look.total}" aria-valuenow="{look.done}">'
-        f'<i style="width:{share:.1%}"></i></div>'
-    )
     picture = f'<img alt="Newest frame" src="{_data_url(look.frame)}">'
     told = f"frame {look.done} of {look.total} · {rate:.0f} a second · {left:.0f} s left"
-    return _figure(picture + bar, told)
+    return _figure(picture + bar_html(look.done, look.total), told)
+
+
+def bar_html(done: float, total: float) -> str:
+    """Draw a bar that is filled to `done` of `total`."""
+    return (
+        f'<div class="bar" role="progressbar" aria-label="Rendering" aria-valuemin="0" '
+        f'aria-valuemax="{total:g}" aria-valuenow="{done:g}">'
+        f'<i style="width:{done / max(total, 1e-9):.1%}"></i></div>'
+    )
 
 
 def take_html(take: Take) -> str:

@@ -8,16 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emohead.audio import Audio
 from emohead.geometry.landmarks import POLYLINES
+from emohead.landmark_track import LandmarkTrack
+from emohead.landmark_track_files import write_landmarks
 from emohead.studio.settings import Settings
 from emohead.video import VideoWriter
 
-__all__ = ["Take", "drawn", "overlaid", "side_by_side"]
+__all__ = ["LANDMARK_KINDS", "Take", "drawn", "landmark_file", "overlaid", "side_by_side"]
+
+LANDMARK_KINDS: Final = ("npz", "json", "csv")
+"""Kinds of files that hold landmarks."""
 
 Frame = NDArray[np.uint8]
 _LINE = (64, 224, 208)
@@ -30,8 +36,8 @@ class Take:
 
     video: Path
     """The mp4; the other files lie beside it."""
-    landmarks: Path
-    """Its landmarks, .npz."""
+    landmarks: LandmarkTrack
+    """Its landmarks, in px of the crop."""
     track: Path
     """Its emotion over time, .json."""
     points: NDArray[np.float32]
@@ -46,6 +52,24 @@ class Take:
     """What the user should know."""
     seconds: float
     """What rendering took, s."""
+
+
+def landmark_file(take: Take, kind: str) -> Path:
+    """Write the landmarks of every frame, once.
+
+    Parameters
+    ----------
+    take : Take
+    kind : str
+        One of ``LANDMARK_KINDS``.
+
+    Returns
+    -------
+    Path
+        Beside the take's video.
+    """
+    path = take.video.with_name(f"{take.video.stem}-landmarks.{kind}")
+    return path if path.exists() else write_landmarks(take.landmarks, path)
 
 
 def drawn(frame: Frame, points: NDArray[np.floating]) -> Frame:

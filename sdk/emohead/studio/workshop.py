@@ -112,6 +112,13 @@ class Workshop:
             if time.time() - place.stat().st_mtime > older_s:
                 shutil.rmtree(place, ignore_errors=True)
 
+    def new_folder(self) -> Path:
+        """Make a folder that nobody can guess, and remove old ones."""
+        self.sweep()
+        place = self.takes / secrets.token_urlsafe(12)
+        place.mkdir(parents=True)
+        return place
+
     def render(
         self,
         photo: str | Path | None,
@@ -150,9 +157,7 @@ class Workshop:
             felt = self.exact(speech, felt)
         clip = self.head.animate(face, voice, emotion=felt, **settings.acting)
         points = _points_in_video(clip)
-        place = self.takes / secrets.token_urlsafe(12)
-        self.sweep()
-        place.mkdir(parents=True)
+        place = self.new_folder()
         finished = False
         try:
             video = place / f"{_stem(photo)}-{_stem(speech)}.mp4"
@@ -172,12 +177,11 @@ class Workshop:
 def _finish(
     clip: Clip, video: Path, points: NDArray[np.float32], settings: Settings, seconds: float
 ) -> Take:
-    landmarks, track = video.with_suffix(".npz"), video.with_suffix(".json")
-    clip.save_landmarks(landmarks)
+    track = video.with_suffix(".json")
     write_track(clip.emotion_track, track)
     return Take(
         video=video,
-        landmarks=landmarks,
+        landmarks=clip.landmark_track,
         track=track,
         points=points,
         speech=clip.speech,

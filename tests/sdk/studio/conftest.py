@@ -31,7 +31,7 @@ OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 120_000
+PATIENCE_MS = 60_000
 """Longest wait for anything; only a broken page needs it."""
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from emohead.landmark_track_files import read_landmarks
 from emohead.samples import SAMPLE_FACE
 
 if TYPE_CHECKING:
@@ -145,6 +148,23 @@ def test_sliders_mix_and_two_takes_stand_side_by_side(ready: Page, tmp_path: Pat
     ready.click("button[role=tab] >> text=Create")
 
 
+def test_stopping_leaves_nothing_behind(
+    ready: Page, first: dict[str, Path], studio: Served
+) -> None:
+    before = set(studio.temporary.glob("emohead-studio-*/takes/*"))
+    set_number(ready, "#fps", 60)
+    ready.click("#render")
+    ready.wait_for_selector("#stage img")
+    assert set(studio.temporary.glob("emohead-studio-*/takes/*")) - before
+    ready.click("#stop")
+    ready.wait_for_selector("#video video")
+    deadline = time.monotonic() + 30
+    while set(studio.temporary.glob("emohead-studio-*/takes/*")) - before:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    set_number(ready, "#fps", FPS)
+
+
 def test_landmarks_are_drawn_on_request(ready: Page, first: dict[str, Path]) -> None:
     plain = ready.get_attribute("#video video", "src")
     ready.check("#overlay input")
@@ -153,6 +173,36 @@ def test_landmarks_are_drawn_on_request(ready: Page, first: dict[str, Path]) -> 
     )
     ready.uncheck("#overlay input")
     ready.wait_for_function("!document.querySelector('#video video').src.includes('overlay')")
+
+
+def test_landmarks_come_in_three_kinds(ready: Page, tmp_path: Path) -> None:
+    ready.click("#landmark-kind input")
+    ready.click("#landmark-kind [role=option] >> text=csv")
+    ready.wait_for_selector("text=Landmarks, csv")
+    track = read_landmarks(download(ready, "#get-landmarks", tmp_path))
+    assert track.landmarks.shape == (FRAMES, 68, 3)
+
+
+def test_a_batch_goes_on_after_a_bad_row(ready: Page, short_voice: Path, tmp_path: Path) -> None:
+    (tmp_path / "noise.wav").write_bytes(b"these are words\n" * 20)
+    ready.click("button[role=tab] >> text=Batch")
+    ready.click("#batch-sample")
+    ready.wait_for_selector("#batch-photo img")
+    ready.set_input_files("#batch-files input[type=file]", [tmp_path / "noise.wav", short_voice])
+    ready.wait_for_selector("#batch-table [data-testid=cell-1-0]")
+    set_number(ready, "#batch-fps", FPS)
+    ready.click("#batch-run")
+    ready.wait_for_selector("#batch-progress >> text=1 of 2 rendered, 1 failed")
+    rows = ready.locator("#batch-results tbody tr").all_inner_texts()
+    assert "cannot be read as audio" in rows[0]
+    assert "002-short voice.mp4" in rows[1]
+    path = download(ready, "#batch-zip", tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        records = [json.loads(line) for line in archive.read("records.jsonl").splitlines()]
+        archive.extract("002-short voice.mp4", tmp_path)
+    assert [record["status"] for record in records] == ["failed", "done"]
+    assert len(frames_of(tmp_path / "002-short voice.mp4")) == FRAMES
+    ready.click("button[role=tab] >> text=Create")
 
 
 @pytest.mark.parametrize(
