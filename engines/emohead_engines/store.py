@@ -23,6 +23,7 @@ from platformdirs import user_cache_path
 from pydantic import ValidationError
 
 import emohead
+from emohead.backends import BUILD_VARIABLE
 from emohead.errors import BackendError, InputError
 from emohead.private_files import exposure, private_folder
 from emohead.reading import read_file
@@ -36,8 +37,6 @@ logger = logging.getLogger(__name__)
 
 STORE_VARIABLE: Final = "EMOHEAD_ENGINES"
 """Environment variable with the folder of the store."""
-BUILD_VARIABLE: Final = "EMOHEAD_ENGINES_BUILD"
-"""Environment variable; 0 forbids building, for render nodes."""
 MAX_BYTES: Final = 8 << 30
 """Largest size of a store by default."""
 _IDENTITY: Final = "store-id"

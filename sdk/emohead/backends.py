@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from emohead.choosing import BACKENDS, choose
 from emohead.errors import BackendError
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from emohead.contract import StageSpec
     from emohead.runner import Runner
 
-__all__ = ["BACKENDS", "Backend", "choose_backend", "open_runner"]
+__all__ = ["BACKENDS", "BUILD_VARIABLE", "Backend", "choose_backend", "open_runner"]
 
 logger = logging.getLogger(__name__)
 
+BUILD_VARIABLE: Final = "EMOHEAD_ENGINES_BUILD"
+"""Environment variable; 0 forbids building TensorRT engines, for render nodes."""
 _PROVIDERS = {"cpu": CPU_PROVIDER, "cuda": CUDA_PROVIDER, "ort-tensorrt": TENSORRT_PROVIDER}
 
 

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import queue
+import re
 import secrets
 import threading
 from collections.abc import Callable
@@ -31,10 +32,14 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.stream import VideoStream
 
+<<<<<<< HEAD
     from emohead.provenance.schema import ClipManifest
     from emohead.provenance.signing import Signer
 
 __all__ = ["VideoWriter", "check_output"]
+=======
+__all__ = ["VideoWriter", "check_output", "remove_leftovers"]
+>>>>>>> 2261f4d (Farm: plan, dispatch and Ray actors (not on the command line yet))
 
 Frame = NDArray[np.uint8]
 
@@ -92,6 +97,26 @@ def _reserve(path: Path) -> Path:
             f"the output folder {path.parent} cannot be written to ({why}): choose another folder"
         ) from err
     return temporary
+
+
+def remove_leftovers(folder: Path, stem: str | None = None) -> None:
+    """Remove what killed writers left; none may be at work there.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look; missing is empty.
+    stem : str, optional
+        Of the video whose leftovers are meant; of every video, in folders below too, otherwise.
+    """
+    name = ".+" if stem is None else re.escape(stem)
+    pattern = re.compile(rf"\.{name}-[0-9a-f]{{8}}\.part", re.DOTALL)
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if pattern.fullmatch(entry.name):
+                Path(entry).unlink(missing_ok=True)
+            elif stem is None and entry.is_dir(follow_symlinks=False):
+                remove_leftovers(Path(entry))
 
 
 class VideoWriter:
