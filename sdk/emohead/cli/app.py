@@ -17,6 +17,7 @@ from emohead.cli.doctor import doctor
 from emohead.cli.emotion import emotion
 from emohead.cli.engines import engines
 from emohead.cli.export import export
+from emohead.cli.farm import farm
 from emohead.cli.inspect import inspect
 from emohead.cli.landmarks import landmarks
 from emohead.cli.render import render
@@ -79,6 +80,7 @@ for _command in (
     app.command()(_command)
 app.add_typer(engines)
 app.add_typer(export)
+app.add_typer(farm)
 app.add_typer(study)
 
 

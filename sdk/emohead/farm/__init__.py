@@ -3,14 +3,14 @@
 >>> from emohead import farm
 >>> state = farm.render("jobs.jsonl", "renders", farm.FarmOptions(tracks=4))  # doctest: +SKIP
 
-``render.py`` runs it; ``plan.py`` finds what is missing or changed, ``dispatch.py`` decides who
+``run.py`` runs it; ``plan.py`` finds what is missing or changed, ``dispatch.py`` decides who
 renders it, ``ray_pool.py`` keeps the workers, ``workers.py`` is what they run. Needs the extra
 ``farm``; importing this package does not import Ray. See docs/farm.md.
 """
 
 from __future__ import annotations
 
-from emohead.farm.render import FarmOptions, render
+from emohead.farm.run import FarmOptions, render
 from emohead.farm.status import FarmReport, read_status
 from emohead.farm.tasks import FarmState, Loader, Renders
 

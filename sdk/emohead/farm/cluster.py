@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from emohead.errors import BackendError
 
-__all__ = ["connected", "ray_module"]
+__all__ = ["be_quiet", "connected", "patiently", "ray_module"]
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 OBJECT_STORE_BYTES: Final = 100_000_000
 """Jobs and records are small; videos never pass through Ray."""
 _STARTS: Final = 3
@@ -46,6 +47,12 @@ def ray_module() -> Any:
     return ray
 
 
+def be_quiet() -> None:
+    """Tell a Ray that is started by this process to send no statistics and to kill no worker."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+
+
 @contextmanager
 def connected(address: str | None, *, num_cpus: int | None = None) -> Iterator[Any]:
     """Connect to a cluster for as long as the block runs.
@@ -68,8 +75,7 @@ def connected(address: str | None, *, num_cpus: int | None = None) -> Iterator[A
     BackendError
         If Ray is missing, cannot be started or cannot be reached.
     """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    be_quiet()
     ray = ray_module()
     if ray.is_initialized():
         yield ray
@@ -84,28 +90,52 @@ def connected(address: str | None, *, num_cpus: int | None = None) -> Iterator[A
         ray.shutdown()
 
 
-def _start(ray: Any, num_cpus: int | None) -> None:
-    from emohead.machine import num_cores
+def patiently(start: Callable[[], T]) -> T:
+    """Call what starts Ray, again where the machine was too busy or its disk too cold.
 
+    Parameters
+    ----------
+    start : callable
+        Starts Ray.
+
+    Returns
+    -------
+    object
+        What `start` returns.
+
+    Raises
+    ------
+    BackendError
+        If Ray does not start in three tries.
+    """
     for left in reversed(range(_STARTS)):
         try:
-            ray.init(
-                address="local",
-                num_cpus=num_cpus or num_cores(),
-                object_store_memory=OBJECT_STORE_BYTES,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-            return
+            return start()
         except Exception as err:
-            ray.shutdown()
             if not left:
                 raise BackendError(
                     f"Ray could not be started ({_first_line(err)}): try again when the machine is "
                     "less busy, or start it with `ray start --head` and give --address auto"
                 ) from err
             logger.warning("Ray did not start (%s); trying again", _first_line(err))
+    raise AssertionError("the last try returns or raises")
+
+
+def _start(ray: Any, num_cpus: int | None) -> None:
+    from emohead.machine import num_cores
+
+    def start() -> None:
+        ray.shutdown()  # of a try before
+        ray.init(
+            address="local",
+            num_cpus=num_cpus or num_cores(),
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+
+    patiently(start)
 
 
 def _join(ray: Any, address: str) -> None:

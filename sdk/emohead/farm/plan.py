@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from emohead.errors import InputError
 from emohead.farm.index import Index, name_of
 from emohead.farm.tasks import FarmState, Task
-from emohead.jobs import Job, Record, failed_record, job_from, job_key, read_jobs, read_record
+from emohead.jobs import Job, Record, failed_record, job_key, read_jobs, read_record
+from emohead.jobs.reading import job_or_record
 
 if TYPE_CHECKING:
     from emohead.farm.index import Known
@@ -125,9 +126,9 @@ def _numbered(jobs: Jobs) -> Iterator[tuple[int, Job | Record]]:
     if isinstance(jobs, str | Path):
         yield from read_jobs(jobs)
         return
+    folder = Path.cwd()
     for number, given in enumerate(jobs, start=1):
-        try:
-            job = given if isinstance(given, Job) else job_from(given)
-            yield number, job.based(Path.cwd())
-        except InputError as err:
-            yield number, failed_record(f"line {number}", err, key=repr(given), line=number)
+        if isinstance(given, Job):
+            yield number, given.based(folder)
+        else:
+            yield number, job_or_record(number, repr(given), given, folder)

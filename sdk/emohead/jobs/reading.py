@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -16,7 +16,7 @@ from emohead.errors import InputError
 from emohead.jobs.record import Record, failed_record
 from emohead.jobs.schema import Job, job_from
 
-__all__ = ["MAX_LINE", "read_jobs"]
+__all__ = ["MAX_LINE", "job_or_record", "read_jobs"]
 
 MAX_LINE: Final = 1_000_000
 """Longest line of a file of jobs, characters."""
@@ -54,7 +54,7 @@ def read_jobs(path: str | Path) -> Iterator[tuple[int, Job | Record]]:
     try:
         with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
             for line, text, given in kinds[path.suffix.lower()](file, path):
-                yield line, _job_or_record(line, text, given, folder)
+                yield line, job_or_record(line, text, given, folder)
     except OSError as err:
         raise InputError(
             f"the file of jobs {path} cannot be read ({err.strerror}): check the path"
@@ -134,15 +134,31 @@ def _fields(header: list[str], cells: list[str]) -> dict[str, Any] | InputError:
     return given
 
 
-def _job_or_record(
-    line: int, text: str, given: dict[str, Any] | InputError, folder: Path
+def job_or_record(
+    line: int, text: str, given: Mapping[str, Any] | InputError, folder: Path
 ) -> Job | Record:
+    """Make a job, or the record of why it is none.
+
+    Parameters
+    ----------
+    line : int
+    text : str
+        As it stands there; the record's key changes with it.
+    given : mapping or InputError
+        Fields, or what is wrong with the line.
+    folder : Path
+        Where relative paths start.
+
+    Returns
+    -------
+    Job or Record
+    """
     try:
         if isinstance(given, InputError):
             raise given
         return job_from(given).based(folder)
     except InputError as err:
         key = hashlib.sha256(f"line {line}\n{text}".encode()).hexdigest()
-        output = given.get("output") if isinstance(given, dict) else None
+        output = None if isinstance(given, InputError) else given.get("output")
         name = output if isinstance(output, str) and output else f"line {line}"
         return failed_record(name, err, key=key, line=line)
