@@ -32,14 +32,10 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.stream import VideoStream
 
-<<<<<<< HEAD
     from emohead.provenance.schema import ClipManifest
     from emohead.provenance.signing import Signer
 
-__all__ = ["VideoWriter", "check_output"]
-=======
 __all__ = ["VideoWriter", "check_output", "remove_leftovers"]
->>>>>>> 2261f4d (Farm: plan, dispatch and Ray actors (not on the command line yet))
 
 Frame = NDArray[np.uint8]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EXIT_FAILED", "farm"]
 
-EXIT_FAILED: Final = 3
+EXIT_FAILED: Final = 5
 """The farm is through, and at least one job has no video."""
 _DEFAULT: Final = "run"
 
@@ -84,7 +84,7 @@ def run(
     metrics_host: Annotated[str, typer.Option(help="Address of the metrics.")] = "127.0.0.1",
     as_json: Json = False,
 ) -> None:
-    """Render what is missing or changed; exit code 3 if a job has no video in the end."""
+    """Render what is missing or changed; exit code 5 if a job has no video in the end."""
     from emohead.farm import FarmOptions
 
     options = FarmOptions(

@@ -5,8 +5,10 @@ Not here: actors (``ray_pool.py``).
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
@@ -87,7 +89,8 @@ def connected(address: str | None, *, num_cpus: int | None = None) -> Iterator[A
     try:
         yield ray
     finally:
-        ray.shutdown()
+        with _unwaited():
+            ray.shutdown()
 
 
 def patiently(start: Callable[[], T]) -> T:
@@ -110,7 +113,8 @@ def patiently(start: Callable[[], T]) -> T:
     """
     for left in reversed(range(_STARTS)):
         try:
-            return start()
+            with _unwaited():
+                return start()
         except Exception as err:
             if not left:
                 raise BackendError(
@@ -119,6 +123,17 @@ def patiently(start: Callable[[], T]) -> T:
                 ) from err
             logger.warning("Ray did not start (%s); trying again", _first_line(err))
     raise AssertionError("the last try returns or raises")
+
+
+@contextmanager
+def _unwaited() -> Iterator[None]:
+    """Let Ray drop processes that it has ended without waiting for them; Python warns of that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            yield
+        finally:
+            gc.collect()
 
 
 def _start(ray: Any, num_cpus: int | None) -> None:

@@ -7,6 +7,7 @@ so that nothing is rendered twice. Not here: what they are given (``dispatch.py`
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
     from emohead.farm.tasks import Loader
 
-__all__ = ["RayPool", "WorkerNeeds"]
+__all__ = ["RayPool", "WorkerNeeds", "num_workers_for", "reason_of"]
 
 logger = logging.getLogger(__name__)
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+_MAX_REASON: Final = 300
 MAX_BAD_STARTS: Final = 3
 """Workers that may die while they load, one after another, before no more are started."""
 
@@ -161,13 +164,12 @@ class RayPool:
     def _crashed(self, call: _Call, error: Exception) -> Event:
         """Put a worker away with everything it had in hand, and start another one."""
         worker, tasks = call.worker, list(call.worker.tasks)
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         self._remove(worker)
         if not worker.is_ready:
             self._bad_starts += 1
         if self._bad_starts < MAX_BAD_STARTS:
             self._start()
-        return Crashed(worker, tasks, reason)
+        return Crashed(worker, tasks, reason_of(error))
 
     def _remove(self, worker: Worker) -> None:
         self._kill(self._actors.pop(worker))
@@ -179,6 +181,12 @@ class RayPool:
             self._ray.kill(actor, no_restart=True)
         except (self._ray.exceptions.RayError, ValueError) as err:
             logger.debug("an actor could not be killed: %s", err)
+
+
+def reason_of(error: Exception) -> str:
+    """Find the sentence that matters in an error of Ray: its last line, without colours."""
+    lines = [line.strip() for line in _COLOUR.sub("", str(error)).splitlines() if line.strip()]
+    return lines[-1][:_MAX_REASON] if lines else type(error).__name__
 
 
 def num_workers_for(ray_resources: dict[str, float], needs: WorkerNeeds) -> int:

@@ -43,7 +43,7 @@ def test_a_farm_without_good_jobs_says_so_and_remembers(tmp_path: Path) -> None:
     jobs, out = tmp_path / "jobs.jsonl", tmp_path / "out"
     jobs.write_text('{"face": "f"}\nnonsense\n')
     first = _run(jobs, "--out", out, "--json")
-    assert first.exit_code == 3
+    assert first.exit_code == 5
     said = json.loads(first.stdout)
     assert (said["failed"], said["done"]) == (2, 0)
     again = json.loads(_run("run", jobs, "--out", out, "--json").stdout)
