@@ -54,7 +54,7 @@ class FarmOptions:
     """Whether jobs that failed in an earlier run are tried again."""
     retries: int = 2
     """Tries after the first one, for what is not the input's fault."""
-    bundle: Path | None = None
+    bundle: str | Path | None = None
     """Trained networks, on every machine; None for the embedded ones."""
     backend: str = "auto"
     """As for ``TalkingHead.load``."""
@@ -201,7 +201,7 @@ class _Farm:
 def _loader(options: FarmOptions) -> HeadLoader:
     from emohead.bundle import Bundle
 
-    bundle = None if options.bundle is None else options.bundle.absolute()
+    bundle = None if options.bundle is None else Path(options.bundle).absolute()
     return HeadLoader(
         bundle_sha256=Bundle.open(bundle).manifest.sha256,
         bundle=bundle,
