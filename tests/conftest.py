@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -34,10 +31,3 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from emohead_export.tiny import write_tiny_bundle
 
     return write_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny").path
-
-
-@pytest.fixture(autouse=True)
-def _ordinary_floats() -> None:
-    """Undo what opening a network does to its thread, for Hypothesis draws denormals too."""
-    if sys.platform == "linux" and (libm := ctypes.util.find_library("m")):
-        ctypes.CDLL(libm).fesetenv(ctypes.c_void_p(-1))

@@ -208,6 +208,8 @@ def _configure(
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mib * MIB)
     if not options.tf32:
         config.clear_flag(trt.BuilderFlag.TF32)
+    if hasattr(trt.BuilderFlag, "REQUIRE_USER_ALLOCATION"):  # else RTX can capture no graph
+        config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
     flavour.set_precision(builder, config, precision)
     add_profile(builder, config, spec)
     return config

@@ -236,6 +236,22 @@ class Lane:
 
     def _capture(self, work: Work) -> Any:
         """Record the work; an engine that cannot be recorded runs without, and the log says so."""
+        graph = self._recorded(work) if self._is_capturable() else None
+        if graph is None:
+            logger.info("%s: runs without CUDA graphs, it cannot be captured", self.spec.name)
+            self._may_capture = False
+            return None
+        if len(self._graphs) >= MAX_GRAPHS:
+            self._device.free_graph(self._graphs.pop(next(iter(self._graphs))))
+        self._graphs[work] = graph
+        return graph
+
+    def _is_capturable(self) -> bool:
+        """Ask the context, where it can tell (TensorRT-RTX): trying would break its stream."""
+        ask = getattr(self._context, "is_stream_capturable", None)
+        return True if ask is None else bool(ask(self._stream))
+
+    def _recorded(self, work: Work) -> Any:
         self._device.begin_capture(self._stream)
         try:
             self._enqueue(work)
@@ -243,13 +259,6 @@ class Lane:
             logger.debug("%s", err)
         finally:
             graph = self._device.end_capture(self._stream)
-        if graph is None:
-            logger.info("%s: runs without CUDA graphs, capture failed", self.spec.name)
-            self._may_capture = False
-            return None
-        if len(self._graphs) >= MAX_GRAPHS:
-            self._device.free_graph(self._graphs.pop(next(iter(self._graphs))))
-        self._graphs[work] = graph
         return graph
 
     def _need_open(self) -> None:

@@ -89,16 +89,15 @@ class Clip:
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         """Render frame after frame, each (height, width, 3) uint8 RGB."""
         stream = FrameRenderer(self.renderer, self.features)
-        spent = 0.0
+        points = chain.from_iterable(blocks_of(self.points, _BLOCK_FRAMES))
+        spent, began = 0.0, time.perf_counter()
         try:
-            for points in chain.from_iterable(blocks_of(self.points, _BLOCK_FRAMES)):
-                began = time.perf_counter()
-                frame = stream.render(points)
-                if self.full_frame:
-                    frame = self.portrait.paste_back(frame)
+            for crop in stream.frames(points):
+                frame = self.portrait.paste_back(crop) if self.full_frame else crop
                 spent += time.perf_counter() - began
                 self.timings["frames_s"] = round(spent, 3)
                 yield frame
+                began = time.perf_counter()
         finally:
             stream.close()
 

@@ -99,9 +99,10 @@ def choose_precisions(manifest: Manifest, wanted: str, backend: str) -> Mapping[
         return {name: _automatic(entry, backend) for name, entry in stages.items()}
     held = {n: (e.precision, *e.variants) for n, e in stages.items()}
     if not any(wanted in found for found in held.values()):
+        known = [p for p in PRECISIONS if any(p in found for found in held.values())]
         raise BundleError(
-            f"{manifest.name}: expected graphs in {wanted}, the bundle has none; make them with "
-            f"`emohead-export precision BUNDLE --precision {wanted} --out DIR`"
+            f"{manifest.name}: expected graphs in {wanted}, the bundle has {', '.join(known)}; "
+            f"make them with `emohead-export precision BUNDLE --precision {wanted} --out DIR`"
         )
     return {n: wanted if wanted in found else found[0] for n, found in held.items()}
 

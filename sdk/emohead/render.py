@@ -5,6 +5,9 @@ Called by ``clip.py``. Not here: where the landmarks come from, and pasting into
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,6 +80,23 @@ class FrameRenderer:
         """
         return render_step(self._steps, points[None])[0]
 
+    def frames(self, points: Iterable[NDArray[np.floating]]) -> Iterator[NDArray[np.uint8]]:
+        """Render frames whose landmarks are known; the next ones are begun where that is faster.
+
+        Parameters
+        ----------
+        points : iterable of (68, 2) floating, crop px
+            Landmarks, frame by frame.
+
+        Yields
+        ------
+        (256, 256, 3) uint8
+            RGB, the same as ``render`` returns.
+        """
+        feeds = (_fed(self._steps, p[None]) for p in points)
+        for given in self._steps.run_through(feeds):
+            yield _images(self._steps, given)[0]
+
     def close(self) -> None:
         """Release what the stream holds on its device."""
         self._steps.close()
@@ -102,7 +122,14 @@ def render_step(steps: Steps, points: NDArray[np.floating]) -> list[NDArray[np.u
     list of (256, 256, 3) uint8
         RGB, in the order of the streams.
     """
-    given = steps.step(**{steps.fed[0]: np.ascontiguousarray(points, np.float32)})
+    return _images(steps, steps.step(**_fed(steps, points)))
+
+
+def _fed(steps: Steps, points: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+    return {steps.fed[0]: np.ascontiguousarray(points, np.float32)}
+
+
+def _images(steps: Steps, given: dict[str, NDArray[Any]]) -> list[NDArray[np.uint8]]:
     return [_bytes_from_unit(planes) for planes in given[steps.given[0]]]
 
 

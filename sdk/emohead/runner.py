@@ -7,6 +7,7 @@ Not here: choosing a backend (``backends.py``), reading files (``bundle.py``).
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -15,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.contract import Dim, StageSpec, TensorSpec
+from emohead.denormals import own_threads
 from emohead.errors import BackendError, BundleError, ContractError
+from emohead.lookahead import OpenParts, PartSteps
 from emohead.machine import CPU_PROVIDER, num_cores
 from emohead.steps import HostSteps, State, Steps
 
@@ -28,6 +31,7 @@ __all__ = [
     "check_feed",
     "default_threads",
     "open_session",
+    "run_session",
     "session_options",
 ]
 
@@ -208,14 +212,34 @@ class OrtRunner(Runner):
     ) -> None:
         super().__init__(spec)
         self.provider = provider
+        self.threads = threads or default_threads()
+        """Threads inside an operator."""
+        self._cut_model = model if spec.state and provider == CPU_PROVIDER else b""
+        self._parts: dict[tuple[tuple[str, ...], int], OpenParts] = {}
+        self._opening = threading.Lock()
         self._session: InferenceSession | None = self._open_session(model, threads)
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
-        self._outputs = list(spec.output_names)
         _check_graph(spec, self._session)
 
     def close(self) -> None:
         """Free the session and its memory arena."""
         self._session = None
+        self._parts.clear()
+
+    def steps(
+        self, held: Sequence[Mapping[str, Array]], states: Sequence[State] | None = None
+    ) -> Steps:
+        """Open streams that step together; one alone, on a CPU, in parts (``lookahead.py``)."""
+        if self._cut_model and len(held) == 1:
+            return PartSteps(self, held, states)
+        return super().steps(held, states)
+
+    def parts(self, held: tuple[str, ...], threads: int) -> OpenParts:
+        """Open the parts of a recurrent graph, once; see ``OpenParts``."""
+        with self._opening:
+            if (held, threads) not in self._parts:
+                self._parts[held, threads] = OpenParts(self.spec, self._cut_model, held, threads)
+            return self._parts[held, threads]
 
     def _open_session(self, model: bytes, threads: int) -> InferenceSession:
         return open_session(self.spec, model, [(self.provider, {})], session_options(threads))
@@ -223,14 +247,25 @@ class OrtRunner(Runner):
     def _run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         if self._session is None:
             raise BackendError(f"{self.spec.name}: the runner is closed; open another one")
-        try:
-            results = cast("list[Array]", self._session.run(self._outputs, dict(feed)))
-        except Exception as err:  # onnxruntime's own exceptions share no public root
-            raise BackendError(
-                f"{self.spec.name}: expected to run on {self.provider}, onnxruntime failed: "
-                f"{str(err).splitlines()[0]}; free memory or choose another backend"
-            ) from err
-        return dict(zip(self._outputs, results, strict=True))
+        if not self._cut_model:
+            return run_session(self.spec, self._session, feed)
+        # Of a recurrent stage, whose denormals are to be flushed.
+        return own_threads().submit(run_session, self.spec, self._session, feed).result()
+
+
+def run_session(
+    spec: StageSpec, session: InferenceSession, feed: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Run a session on what it reads; its outputs by name, or a BackendError that says why not."""
+    names = [o.name for o in session.get_outputs()]
+    try:
+        results = session.run(names, dict(feed))
+    except Exception as err:  # onnxruntime's own exceptions share no public root
+        raise BackendError(
+            f"{spec.name}: expected to run on {session.get_providers()[0]}, onnxruntime failed: "
+            f"{str(err).splitlines()[0]}; free memory or choose another backend"
+        ) from err
+    return dict(zip(names, cast("list[Array]", results), strict=True))
 
 
 def session_options(threads: int) -> SessionOptions:
@@ -286,7 +321,11 @@ def open_session(
     wanted = providers[0][0]
     cpu: list[tuple[str, dict[str, str]]] = [] if wanted == CPU_PROVIDER else [(CPU_PROVIDER, {})]
     try:
-        session = ort.InferenceSession(model, options, providers=[*providers, *cpu])
+        # In a thread of our own: the first session of a process changes its thread's arithmetic.
+        opening = own_threads().submit(
+            ort.InferenceSession, model, options, providers=[*providers, *cpu]
+        )
+        session = opening.result()
     except Exception as err:  # onnxruntime's own exceptions share no public root
         raise BundleError(
             f"{spec.name}: expected an ONNX graph that onnxruntime {ort.__version__} can open on "

@@ -7,7 +7,7 @@ Called by ``render.py`` and ``executor``. Not here: which streams share a batch.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,6 +86,27 @@ class Steps(ABC):
         ContractError
             When the feed does not fit the spec.
         """
+        self.check(feed)
+        return self._step(feed)
+
+    def run_through(self, feeds: Iterable[Mapping[str, Array]]) -> Iterator[dict[str, Array]]:
+        """Run steps whose feeds are known ahead of time; where that helps, the next ones begin.
+
+        Parameters
+        ----------
+        feeds : iterable of mapping of str to numpy.ndarray
+            As `step` takes them; perhaps asked for a few steps early.
+
+        Yields
+        ------
+        dict of str to numpy.ndarray
+            As `step` returns them.
+        """
+        for feed in feeds:
+            yield self.step(**feed)
+
+    def check(self, feed: Mapping[str, Array]) -> None:
+        """Raise ContractError unless a feed fits the spec and has every stream once."""
         from emohead.runner import check_feed
 
         check_feed(self.spec, feed, self.fed)
@@ -96,7 +117,6 @@ class Steps(ABC):
                 f"{self.spec.name}: expected {self.batch} streams in {first.name}, got {got}; "
                 "feed every stream once"
             )
-        return self._step(feed)
 
     @abstractmethod
     def states(self) -> list[dict[str, Array]]:

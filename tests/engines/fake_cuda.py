@@ -34,6 +34,7 @@ class FakeGpu:
         self.current: set[int] = set()
         self.launches = 0
         self.uploaded = 0
+        self.captures = 0
         self.is_capturable = True
         self._handles = iter(range(1000, 100_000))
 
@@ -79,6 +80,7 @@ class FakeGpu:
 
     def begin_capture(self, handle: int) -> None:
         assert handle not in self.capturing
+        self.captures += 1
         self.capturing[handle] = []
 
     def end_capture(self, handle: int) -> int | None:

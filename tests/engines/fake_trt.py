@@ -69,6 +69,8 @@ def _builder_flags(version: str) -> Any:
     names = {"TF32": 7}
     if version in ("8.6", "10"):
         names |= {"FP16": 0, "INT8": 1}
+    if version == "rtx":
+        names |= {"REQUIRE_USER_ALLOCATION": 20}
     return IntEnum("BuilderFlag", names)
 
 
@@ -300,7 +302,7 @@ class Engine:
 
     def create_execution_context(self) -> Any:
         self._gpu.need_context()
-        return Context(self)
+        return self._context(self)
 
 
 class Context:
@@ -336,6 +338,12 @@ class Context:
         for name, array in zip(names, self._engine.session.run(names, feed), strict=True):
             flat = np.ascontiguousarray(array).view(np.uint8).ravel()
             self._engine._gpu.bytes_at(addresses[name], flat.nbytes)[:] = flat
+
+
+class RtxContext(Context):
+    def is_stream_capturable(self, stream: int) -> bool:
+        gpu = self._engine._gpu
+        return gpu.is_capturable and stream in gpu.streams
 
 
 class Runtime:
@@ -377,7 +385,8 @@ def make_trt(
     if version in ("8.6", "10"):
         own |= {"platform_has_fast_fp16": has_fast_fp16, "platform_has_fast_int8": has_fast_fp16}
     memory = "device_memory_size_v2" if version in ("11", "rtx") else "device_memory_size"
-    engine: Any = type("Engine", (Engine,), {"_gpu": gpu, memory: 1 << 20})
+    context = RtxContext if version == "rtx" else Context
+    engine: Any = type("Engine", (Engine,), {"_gpu": gpu, "_context": context, memory: 1 << 20})
     parser = OldParser if version == "8.6" else NewParser
     vars(trt).update(
         __version__=full,
@@ -394,6 +403,6 @@ def make_trt(
     )
     if version != "8.6":
         trt.IProgressMonitor = IProgressMonitor  # type: ignore[attr-defined]
-    trt.ICudaEngine, trt.IExecutionContext = engine, Context  # type: ignore[attr-defined]
+    trt.ICudaEngine, trt.IExecutionContext = engine, context  # type: ignore[attr-defined]
     trt.IBuilderConfig, trt.INetworkDefinition = Config, Network  # type: ignore[attr-defined]
     return trt

@@ -21,7 +21,12 @@ from .fake_cuda import FakeGpu  # noqa: E402
 from .fake_trt import VERSIONS, make_trt  # noqa: E402
 
 STRONGLY_TYPED, EXPLICIT_BATCH = 2, 1
-TF32, FP16, INT8 = 7, 0, 1
+TF32, FP16, INT8, REQUIRE_USER_ALLOCATION = 7, 0, 1, 20
+
+
+def always(version: str) -> set[int]:
+    """Flags of every build: without this one RTX allocates while it runs, and captures nothing."""
+    return {REQUIRE_USER_ALLOCATION} if version == "rtx" else set()
 
 
 def wrapped(trt: ModuleType) -> Flavour:
@@ -48,7 +53,7 @@ def test_networks_are_made_as_the_version_wants(version: str, flags: int, model:
     built = build_plan(flavour, EMOTION_ENCODER, model, options=options)
     config, network = (flavour.module.seen[k] for k in ("config", "network"))
     assert network.flags == flags
-    assert config.flags == set()  # TF32 off, no precision flag for fp32
+    assert config.flags == always(version)  # TF32 off, no precision flag for fp32
     assert config.builder_optimization_level == 2
     assert config.pools == {0: 64 << 20}
     (profile,) = config.profiles
@@ -68,6 +73,7 @@ def test_precision_flags_are_for_8_6_alone(version: str, precision: str, model: 
     flavour = wrapped(make_trt(version, FakeGpu()))
     build_plan(flavour, EMOTION_ENCODER, model, precision)
     wanted = {"fp16": {FP16}, "int8": {INT8, FP16}}[precision] if version == "8.6" else set()
+    wanted = wanted | always(version)
     assert flavour.module.seen["config"].flags == wanted
 
 

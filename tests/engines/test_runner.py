@@ -148,7 +148,9 @@ def test_repeated_work_is_captured_once_per_shape(
     runner.close()
 
 
+@pytest.mark.parametrize("version", VERSIONS)
 def test_engines_that_cannot_be_captured_run_without(
+    version: str,
     bindings: CudaDevice,
     opened: Callable[..., TensorRtRunner],
     tiny_bundle: Path,
@@ -156,13 +158,25 @@ def test_engines_that_cannot_be_captured_run_without(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     gpu.is_capturable = False
-    runner, truth = opened(EMOTION_ENCODER, bindings), reference(tiny_bundle, EMOTION_ENCODER)
+    runner = opened(EMOTION_ENCODER, bindings, version)
+    truth = reference(tiny_bundle, EMOTION_ENCODER)
     with caplog.at_level("INFO"):
         for seed in range(4):
             feed = sample_inputs(EMOTION_ENCODER, "opt", seed)
             same(runner(**feed), truth(**feed))
     assert caplog.text.count("runs without CUDA graphs") == 1
     assert gpu.launches == 0
+    assert gpu.captures == (0 if version == "rtx" else 1)  # RTX is asked first
+    runner.close()
+
+
+def test_rtx_is_captured_where_its_context_allows(
+    bindings: CudaDevice, opened: Callable[..., TensorRtRunner], gpu: FakeGpu
+) -> None:
+    runner = opened(EMOTION_ENCODER, bindings, "rtx")
+    for seed in range(3):
+        runner(**sample_inputs(EMOTION_ENCODER, "opt", seed))
+    assert (gpu.captures, gpu.launches) == (1, 2)
     runner.close()
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from emohead.cli import app
-from emohead.samples import SAMPLE_FACE
+from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 
 
 @pytest.fixture
@@ -153,3 +153,19 @@ def test_an_older_video_survives_a_failure(tiny_bundle: Path, voice: Path, tmp_p
     result = CliRunner().invoke(app, [*given, "--bundle", str(tiny_bundle)])
     assert result.exit_code == 2
     assert (tmp_path / "a.mp4").read_bytes() == b"older"
+
+
+def test_a_precision_that_the_bundle_lacks_is_refused_with_those_that_it_has(
+    tiny_bundle: Path, tmp_path: Path
+):
+    out = tmp_path / "a.mp4"
+    command = ["render", str(SAMPLE_FACE), str(SAMPLE_SPEECH), "-o", str(out)]
+    result = CliRunner().invoke(
+        app, [*command, "--bundle", str(tiny_bundle), "--precision", "fp16"]
+    )
+    assert result.exit_code != 0
+    assert "expected graphs in fp16, the bundle has fp32; make them with" in result.stderr
+    result = CliRunner().invoke(app, [*command, "--precision", "half"])
+    assert "expected a precision among auto, fp32, fp16, int8, got 'half'" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not out.exists()

@@ -31,6 +31,8 @@ class RenderTask:
     """Video to write, or whatever else the command makes."""
     backend: str = "auto"
     """Name of the backend."""
+    precision: str = "auto"
+    """Of the graphs that run."""
     save_landmarks: Path | None = None
     """Where the landmarks of every frame go, .json, .csv or .npz."""
     bundle: Path | None = None
@@ -106,7 +108,7 @@ def act(task: RenderTask) -> Acted:
     job = job_from({**task.fields, "output": f"clip{VIDEO_SUFFIX}"})
     inputs = read_inputs(job)  # before the networks load, for a bad file should fail at once
     began = time.perf_counter()
-    head = TalkingHead.load(task.bundle, backend=task.backend)
+    head = TalkingHead.load(task.bundle, backend=task.backend, precision=task.precision)
     face = find_face(head, job)
     ready = time.perf_counter()
     clip = animate_job(head, face, inputs, job)

@@ -60,6 +60,9 @@ def render(
     backend: Annotated[
         str, typer.Option(help="auto, cpu, cuda, ort-tensorrt or tensorrt.")
     ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16, int8 or auto: which graphs of the bundle run.")
+    ] = "auto",
     save_landmarks: Annotated[
         Path | None,
         typer.Option(help="Write the landmarks of every frame: .json, .csv or .npz."),
@@ -107,6 +110,7 @@ def render(
         fields=fields,
         out=out,
         backend=backend,
+        precision=precision,
         save_landmarks=save_landmarks,
         bundle=bundle,
         sign=_signer(sign_cert, sign_key),
