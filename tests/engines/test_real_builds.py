@@ -9,8 +9,14 @@ pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is installed on Linux x
 
 from emohead.bundle import Bundle  # noqa: E402
 from emohead.contract import StageSpec  # noqa: E402
-from emohead.errors import BackendError, ContractError  # noqa: E402
-from emohead.stages import EMOTION_ENCODER, NEUTRAL_LANDMARKS, SPEAKER_ENCODER, STAGES  # noqa: E402
+from emohead.errors import BackendError, ContractError, ParityError  # noqa: E402
+from emohead.stages import (  # noqa: E402
+    EMOTION_ENCODER,
+    EMOTION_LANDMARKS,
+    NEUTRAL_LANDMARKS,
+    SPEAKER_ENCODER,
+    STAGES,
+)
 from emohead_engines.build import build_plan, parse_network  # noqa: E402
 from emohead_engines.flavour import Flavour, find_flavour  # noqa: E402
 from emohead_engines.profiles import network_shape  # noqa: E402
@@ -41,6 +47,21 @@ def test_every_stage_builds_and_keeps_its_spec(
     halves = [i for i in onnx.load_from_string(model).graph.initializer if i.data_type == HALF]
     assert bool(halves) == (precision == "fp16")
     assert len(build_plan(flavour, spec, model, precision).plan) > len(model) // 4
+
+
+@pytest.mark.slow
+def test_emotion_landmarks_refuse_int8_and_say_what_to_do() -> None:
+    (graph,) = graphs_of(None, [EMOTION_LANDMARKS.name])
+    with pytest.raises(ParityError, match="emotion_landmarks: .* int8 .*keep this stage in fp32"):
+        derived(graph, "int8")
+
+
+@pytest.mark.slow
+def test_int8_builds(flavour: Flavour) -> None:
+    (graph,) = graphs_of(None, [EMOTION_ENCODER.name])
+    model = derived(graph, "int8")
+    assert any(n.op_type == "QuantizeLinear" for n in onnx.load_from_string(model).graph.node)
+    assert build_plan(flavour, graph.spec, model, "int8").plan
 
 
 def test_progress_names_phases_and_counts_steps(flavour: Flavour) -> None:

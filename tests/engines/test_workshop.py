@@ -14,8 +14,13 @@ onnx = pytest.importorskip("onnx")
 
 from emohead.bundle import Bundle  # noqa: E402
 from emohead.cli import app  # noqa: E402
-from emohead.errors import BackendError, InputError  # noqa: E402
-from emohead.stages import EMOTION_ENCODER, SPEAKER_ENCODER, STAGES  # noqa: E402
+from emohead.errors import BackendError, InputError, ParityError  # noqa: E402
+from emohead.stages import (  # noqa: E402
+    EMOTION_ENCODER,
+    EMOTION_LANDMARKS,
+    SPEAKER_ENCODER,
+    STAGES,
+)
 from emohead_engines import device as devices  # noqa: E402
 from emohead_engines import workshop  # noqa: E402
 from emohead_engines.device import ANY_GPU, Gpu  # noqa: E402
@@ -152,6 +157,28 @@ def test_engines_are_built_listed_verified_and_pruned(emohead: Any, tmp_path: Pa
     removed = emohead("prune", "--max-mib", "0", "--json")["removed"]
     assert len(removed) == 2
     assert emohead("list", "--json")["engines"] == []
+
+
+def test_a_stage_that_refuses_a_precision_stays_in_its_own_unless_it_was_named(
+    emohead: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = workshop.derived
+
+    def picky(graph: Graph, precision: str) -> bytes:
+        if precision == "int8" and graph.spec == EMOTION_LANDMARKS:
+            raise ParityError("emotion_landmarks: expected nodes that can compute in int8")
+        return graph.model if precision == "int8" else real(graph, precision)
+
+    monkeypatch.setattr(workshop, "derived", picky)
+    rows = emohead("build", "--precision", "int8", "--json")["engines"]
+    kept = {row["stage"]: row for row in rows if row["precision"] != "int8"}
+    assert [row["stage"] for row in rows] == list(STAGES)
+    assert list(kept) == [EMOTION_LANDMARKS.name]
+    refused = kept[EMOTION_LANDMARKS.name]["refused"]
+    assert refused.endswith("compute in int8; its engine is in fp32")
+    assert f"note: {refused}" in emohead("build", "--precision", "int8").replace("\n", " ")
+    named = ("build", "--precision", "int8", "--stage", EMOTION_LANDMARKS.name)
+    assert "expected nodes that can compute in int8" in emohead(*named, code=2)
 
 
 def test_damaged_engines_fail_verification_and_are_pruned(emohead: Any, tmp_path: Path) -> None:

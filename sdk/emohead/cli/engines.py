@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emohead.cli.reporting import EXIT_UNUSABLE, ends_cleanly, print_json, say
-from emohead.errors import BackendError, InputError
+from emohead.errors import BackendError, InputError, ParityError
 
 if TYPE_CHECKING:
     from emohead_engines.entries import Entry
     from emohead_engines.store import EngineStore
-    from emohead_engines.workshop import Target
+    from emohead_engines.workshop import Graph, Target
 
 __all__ = ["engines"]
 
@@ -54,7 +54,11 @@ def build(
     workspace: Annotated[int, typer.Option(help="Scratch memory of a layer, MiB.")] = 1024,
     as_json: Json = False,
 ) -> None:
-    """Build what is missing; what is there and fits stays."""
+    """Build what is missing; what is there and fits stays.
+
+    A stage that does not pass in the precision is built in that of its file, with a note, unless
+    it was named by --stage.
+    """
     with _engines_package():
         from emohead_engines.build import BuildOptions
         from emohead_engines.workshop import ensure_engine, find_target, graphs_of
@@ -66,18 +70,29 @@ def build(
     rows = []
     with _progress(as_json) as watch:
         for graph in graphs:
-            name, before = graph.spec.name, set(_paths(store))
-            entry = ensure_engine(
-                store, target, graph, precision, options=options, progress=watch(name, precision)
-            )
-            row = _row(entry)
-            rows.append({**row, "built_now": entry.path not in before})
+            name, before, refusal = graph.spec.name, set(_paths(store)), ""
+
+            def ensure(precision: str, graph: Graph = graph, name: str = name) -> Entry:
+                bar = watch(name, precision)
+                return ensure_engine(store, target, graph, precision, options=options, progress=bar)
+
+            try:
+                entry = ensure(precision)
+            except ParityError as err:
+                if stage:  # asked for by name
+                    raise
+                refusal = f"{err}; its engine is in {graph.precision}"
+                entry = ensure(graph.precision)
+            row = {**_row(entry), "built_now": entry.path not in before}
+            rows.append({**row, "refused": refusal} if refusal else row)
     if as_json:
         print_json({"store": str(store.root), "engines": rows})
         return
     for row in rows:
         done = f"built in {row['build_seconds']:.1f} s" if row["built_now"] else "is there"
         say(f"{row['stage']} {row['precision']}: {done}, {row['num_bytes'] / MIB:.1f} MiB")
+        if "refused" in row:
+            say(f"note: {row['refused']}")
     say(f"{len(rows)} engines for {target} in {store.root}")
 
 
