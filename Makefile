@@ -7,7 +7,7 @@ PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 AGENTS := $(VENVS)/agents
 
-.PHONY: test-agents test-minimum demo test smoke lint format bench docs pages clean
+.PHONY: test-agents test-minimum dist sbom fuzz demo test smoke lint format bench docs pages clean
 
 demo: $(RUN)/installed
 	$(RUN)/bin/emohead demo --out out/demo.mp4
@@ -21,6 +21,18 @@ smoke: $(DEV)/installed
 
 test-agents: $(AGENTS)/installed
 	$(AGENTS)/bin/python -m pytest tests/sdk/live tests/docs/test_examples.py
+
+dist: $(DEV)/installed
+	PATH="$(abspath $(DEV))/bin:$$PATH" $(DEV)/bin/python script/check_dist.py
+
+sbom: $(RUN)/installed $(DEV)/installed
+	$(DEV)/bin/python script/sbom.py $(RUN)/bin/python
+
+SECONDS ?= 120
+
+fuzz: $(DEV)/installed
+	$(DEV)/bin/python $(PIP) -e ".[fuzz]"
+	$(DEV)/bin/python script/fuzz.py --seconds $(SECONDS)
 
 test-minimum: $(DEV)/installed
 	PATH="$(abspath $(DEV))/bin:$$PATH" $(DEV)/bin/python script/minimum_versions.py

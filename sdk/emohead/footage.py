@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.errors import InputError
+from emohead.limits import limits, raise_it
+from emohead.media import open_media, reason_of
 from emohead.portrait import LOW_CONFIDENCE, find_faces, find_landmarks, refine_landmarks
+from emohead.reading import checked_file, shown
 from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS, NUM_LANDMARKS
 
 if TYPE_CHECKING:
@@ -44,15 +47,17 @@ class Film:
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode frame after frame, each (height, width, 3) uint8 RGB."""
-        import av
-
         try:
-            with av.open(str(self.path)) as container:
+            with open_media(self.path) as container:
                 for frame in container.decode(video=0):
+                    _check_size(frame.width, frame.height, self.path)
                     yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        except av.FFmpegError as err:
+        except InputError:
+            raise
+        except Exception as err:  # a decoder of damaged bytes raises whatever it meets
             raise InputError(
-                f"the video {self.path} cannot be decoded ({err}): convert it to MP4 with H.264"
+                f"the video {shown(self.path)} cannot be decoded ({reason_of(err)}): convert it to "
+                "MP4 with H.264"
             ) from err
 
 
@@ -72,22 +77,32 @@ def film_of(path: str | Path) -> Film:
     InputError
         If it is missing, cannot be read, or has no pictures.
     """
-    import av
-
-    source = Path(path)
-    if not source.is_file():
-        raise InputError(f"the video {path} does not exist: give the path of a filmed person")
+    source = checked_file(path, "the video", "give the path of a filmed person")
     try:
-        with av.open(str(source)) as container:
-            streams = container.streams.video
+        with open_media(source) as container:
+            streams = [s for s in container.streams.video if s.codec_context is not None]
             rate = streams[0].average_rate if streams else None
-    except (av.FFmpegError, ValueError, OSError) as err:
+            if streams:
+                _check_size(streams[0].width, streams[0].height, source)
+    except InputError:
+        raise
+    except Exception as err:  # a reader of damaged bytes raises whatever it meets
         raise InputError(
-            f"the video {path} cannot be read ({err}): convert it to MP4 with H.264"
+            f"the video {shown(path)} cannot be read ({reason_of(err)}): convert it to MP4 with "
+            "H.264"
         ) from err
     if not rate:
         raise InputError(f"the file {path} has no pictures: give a video of a talking person")
     return Film(path=source, fps=float(rate))
+
+
+def _check_size(width: int, height: int, path: Path) -> None:
+    most = limits().image_px
+    if width * height > most:
+        raise InputError(
+            f"the pictures of the video {shown(path)} have {width * height:,} pixels, expected at "
+            f"most {most:,}: scale it down, {raise_it('image_px')}"
+        )
 
 
 def follow_face(

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from emohead.errors import InputError
+from emohead.reading import read_file, shown
 from emohead.style import BOUNDS, Style
 from emohead.whole_files import check_target, whole_file
 
@@ -57,20 +58,15 @@ def read_style(path: str | Path) -> Style:
     InputError
         If it cannot be read or is no style.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as err:
-        raise InputError(
-            f"the {_WHAT} {path} cannot be read ({err.strerror}): check the path"
-        ) from err
+    content = read_file(path, f"the {_WHAT}", "check the path")
     try:
         record = _Style.model_validate_json(content)
     except ValidationError as err:
         first = err.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise InputError(
-            f"{path}: expected the JSON of a style, got {first['msg']} at {place}: write one with "
-            "`emohead style REFERENCE -o style.json`"
+            f"{shown(path)}: expected the JSON of a style, got {first['msg']} at {place}: write "
+            "one with `emohead style REFERENCE -o style.json`"
         ) from err
     factors = {name: getattr(record, name) for name in BOUNDS}
     return Style(**factors, notes=tuple(record.notes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from emohead.bench.schema import read_report
 from emohead.bundle import Bundle
 from emohead.emotion_files import read_track
 from emohead.errors import InputError
+from emohead.footage import film_of
 from emohead.images import read_image
 from emohead.jobs import Job, read_jobs
 from emohead.landmark_files import landmarks_from
@@ -18,6 +20,7 @@ from emohead.landmark_track_files import read_landmarks
 from emohead.provenance.embedding import read_video
 from emohead.study.schema import Answers, read_record
 from emohead.study.sources import material_from_manifest
+from emohead.style_files import read_style
 from emohead_engines.store import EngineStore
 
 from .bundles import STAGE
@@ -39,17 +42,24 @@ def _engines(path: Path) -> list[Any]:
     return found
 
 
+def _frames(path: Path) -> list[Any]:
+    """Decode the pictures of a video."""
+    return list(islice(film_of(path), 10))
+
+
 BOUNDARIES: dict[str, Callable[[Path], object]] = {
     "answers": lambda path: read_record(path, Answers, "answers file"),
     "audio": read_audio,
     "bundle": Bundle.open,
     "engine": _engines,
+    "film": _frames,
     "graph": lambda path: Bundle.open(path).runner(STAGE, "cpu"),
     "image": read_image,
     "jobs": _jobs,
     "landmark_track": read_landmarks,
     "landmarks": landmarks_from,
     "report": read_report,
+    "style": read_style,
     "study": material_from_manifest,
     "track": read_track,
     "video": read_video,

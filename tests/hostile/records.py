@@ -127,7 +127,7 @@ def _landmark_tracks() -> Iterator[tuple[str, str, bytes]]:
     yield ".csv", "a nested head", b"# " + b"[" * DEEP
 
 
-def _good_track(**changes: Any) -> str:
+def good_track(**changes: Any) -> str:
     frame = {"time_code": 0.0, "emotions": {"happy": 0.5}}
     track = {"format": "emohead-emotion-track", "version": 1, "keyframes": [frame]}
     return json.dumps({**track, **changes})
@@ -135,12 +135,12 @@ def _good_track(**changes: Any) -> str:
 
 def _tracks() -> Iterator[tuple[str, str]]:
     def frames(*rows: dict[str, Any]) -> str:
-        return _good_track(keyframes=list(rows))
+        return good_track(keyframes=list(rows))
 
     yield "no keyframes", frames()
-    yield "version 2", _good_track(version=2)
+    yield "version 2", good_track(version=2)
     yield "unknown emotion", frames({"time_code": 0, "emotions": {"bored": 1}})
-    yield "unknown field", _good_track(surprise=1)
+    yield "unknown field", good_track(surprise=1)
     yield "a weight of 2", frames({"time_code": 0, "emotions": {"happy": 2}})
     yield "a weight of NaN", frames({"time_code": 0, "emotions": {"happy": float("nan")}})
     yield "an infinite time", frames({"time_code": float("inf"), "emotions": {}})
@@ -187,6 +187,7 @@ def record_cases() -> Iterator[Case]:
         ("study", ".json"),
         ("answers", ".json"),
         ("report", ".json"),
+        ("style", ".json"),
         ("jobs", ".jsonl"),
     ):
         yield from _texts(boundary, suffix)
@@ -204,7 +205,7 @@ def record_cases() -> Iterator[Case]:
     yield from damaged("landmarks", "points.npy", lambda: points)
     frames = npz(landmarks=npy(np.zeros((3, 68, 3), np.float32)), fps=npy(np.float64(30)))
     yield from damaged("landmark_track", "frames.npz", lambda: frames)
-    yield from damaged("track", "track.json", lambda: _good_track().encode())
+    yield from damaged("track", "track.json", lambda: good_track().encode())
 
 
 def _points() -> Iterator[Case]:

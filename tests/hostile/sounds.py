@@ -127,13 +127,15 @@ def sound_cases() -> Iterator[Case]:
         good = partial(good_sound, suffix)
         yield from damaged("audio", f"sound.{suffix}", good, plays_from=2)
     yield from damaged("audio", "talk.mp4", good_video, plays_from=2)
-    yield from damaged("video", "video.mp4", good_video, plays_from=2)
+    for boundary in ("film", "video"):
+        yield from damaged(boundary, "video.mp4", good_video, plays_from=2)
     for name, content in _wavs():
         yield Case(f"wav: {name}", "audio", file("a.wav", content))
     for suffix, name, content in _containers():
-        for boundary in ("audio", "video"):
+        for boundary in ("audio", "film", "video"):
             yield Case(f"{suffix}: {name} ({boundary})", boundary, file(f"a.{suffix}", content))
     for suffix, text in _PLAYLISTS.items():
         for name in (f"a.{suffix}", "a.wav"):
             yield Case(f"{suffix} as {name}", "audio", file(name, text))
-        yield Case(f"{suffix} as video", "video", file("a.mp4", text))
+        for boundary in ("film", "video"):
+            yield Case(f"{suffix} as {boundary}", boundary, file("a.mp4", text))

@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
     from emohead.provenance.schema import ClipManifest
 
-__all__ = ["TAG", "Read", "Streams", "fill_room", "read_video", "room", "streams_of"]
+__all__ = [
+    "TAG",
+    "Read",
+    "Streams",
+    "fill_room",
+    "manifest_from",
+    "read_video",
+    "room",
+    "streams_of",
+]
 
 TAG: Final = "synopsis"
 """Key of the manifest among the container's metadata, as FFmpeg calls it."""
@@ -118,7 +127,7 @@ def read_video(path: str | Path) -> Read:
             if not pictures or pictures[0].codec_context is None:
                 raise InputError(f"{shown(path)} holds no pictures: give a video file")
             comment = str(container.metadata.get("comment", ""))[:1000]
-            manifest, problem = _manifest(_tag(container))
+            manifest, problem = manifest_from(_tag(container))
             fps = None if manifest is None else manifest.made.settings.fps
             streams = _streams(container, fps)
     except InputError:
@@ -139,7 +148,8 @@ def _tag(container: InputContainer) -> str:
     return str(found.get(TAG, "")).strip()
 
 
-def _manifest(text: str) -> tuple[ClipManifest | None, str]:
+def manifest_from(text: str) -> tuple[ClipManifest | None, str]:
+    """Understand the text of a video's tag; None and a phrase where it is no manifest."""
     from pydantic import ValidationError
 
     from emohead.provenance.schema import ClipManifest

@@ -7,16 +7,18 @@ library. Who calls: checkpoints and weights.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeGuard
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from emohead.errors import InputError
+from emohead.reading import json_from
 
 __all__ = ["read_notes", "read_tensors", "write_tensors"]
 
@@ -71,11 +73,13 @@ def write_tensors(
     os.replace(temporary, path)
 
 
-def _header(path: Path, content: bytes) -> tuple[dict[str, dict[str, object]], int]:
+def _header(path: Path, content: bytes) -> tuple[dict[str, dict[str, Any]], int]:
+    start = 8 + int.from_bytes(content[:8], "little")
     try:
-        start = 8 + int.from_bytes(content[:8], "little")
-        header = json.loads(content[8:start])
-    except (ValueError, UnicodeDecodeError) as error:
+        header = json_from(content[8:start].decode("utf-8"))
+        if not isinstance(header, dict) or not all(isinstance(e, dict) for e in header.values()):
+            raise ValueError("it is no table")
+    except ValueError as error:
         raise InputError(
             f"{path}: expected a safetensors file, it is damaged: delete it"
         ) from error
@@ -96,20 +100,35 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     for name, entry in header.items():
         if name == _NOTES:
             continue
-        kind, shape = _TYPES[str(entry["dtype"])], entry["shape"]
-        first, last = entry["data_offsets"]  # type: ignore[misc]
+        kind, shape, first, last = _checked(path, name, entry)
         if start + last > len(content):
             raise InputError(f"{path}: expected a complete file, {name} is cut off: delete it")
-        tensors[name] = torch.empty(shape, dtype=kind)  # type: ignore[arg-type]
+        tensors[name] = torch.empty(shape, dtype=kind)
         raw = np.frombuffer(content, np.uint8, last - first, start + first)
         if len(raw):
             tensors[name].reshape(-1).view(torch.uint8).numpy()[:] = raw
     return tensors
 
 
+def _checked(path: Path, name: str, entry: dict[str, Any]) -> tuple[torch.dtype, Any, int, int]:
+    """Type, shape and place of a tensor, which agree with each other."""
+    kind, shape = _TYPES.get(str(entry.get("dtype"))), entry.get("shape")
+    offsets = entry.get("data_offsets")
+    if kind is not None and _are_counts(shape) and _are_counts(offsets) and len(offsets) == 2:
+        first, last = offsets
+        if math.prod(shape) * kind.itemsize == last - first:
+            return kind, shape, first, last
+    raise InputError(f"{path}: expected a safetensors file, {name[:60]!r} is damaged: delete it")
+
+
+def _are_counts(given: Any) -> TypeGuard[list[int]]:
+    return isinstance(given, list) and all(type(n) is int and n >= 0 for n in given)
+
+
 def read_notes(path: Path) -> dict[str, str]:
     """Read the header's notes."""
     with path.open("rb") as file:
         length = file.read(8)
-        header, _ = _header(path, length + file.read(int.from_bytes(length, "little")))
+        held = min(int.from_bytes(length, "little"), path.stat().st_size)
+        header, _ = _header(path, length + file.read(held))
     return {str(k): str(v) for k, v in header.get(_NOTES, {}).items()}
