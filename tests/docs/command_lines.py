@@ -27,7 +27,7 @@ MODULES = {
     "emohead_training": "emohead-train",
     "emohead_export": "emohead-export",
 }
-RUN_FOR_REAL = ("render", "emotion", "landmarks", "inspect", "doctor", "verify")
+RUN_FOR_REAL = ("render", "emotion", "landmarks", "style", "inspect", "doctor", "verify")
 """Commands of ``emohead`` that take no hardware, no corpus and little time."""
 OTHERS = {
     "cd",

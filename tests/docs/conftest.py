@@ -10,13 +10,16 @@ import pytest
 import soundfile
 
 import emohead.bundle
-from emohead.audio import audio_from_array, read_audio
+from emohead.audio import SAMPLE_RATE_HZ, audio_from_array, read_audio
 from emohead.images import read_image
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 from emohead.video import VideoWriter
 
 SPEECH_S = 0.5
 """How much of the sample voice they hear."""
+LONG_TALK_S = 3.2
+"""How long the longer film of a talking person is: a style wants 3 s."""
+TALK_FPS = 10
 
 
 @pytest.fixture(scope="session")
@@ -30,12 +33,19 @@ def media(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
         shutil.copy(SAMPLE_FACE, folder / name)
     for name in ("speech.wav", "other.wav"):
         soundfile.write(folder / name, samples, speech.sample_rate)
-    sound = audio_from_array(samples, speech.sample_rate)
-    with VideoWriter(folder / "talk.mp4", fps=25, audio=sound) as writer:
-        for _ in range(round(SPEECH_S * 25)):
-            writer.write(np.ascontiguousarray(face[:256, :256]))
+    _write_talk(folder / "talk.mp4", face, samples)
+    long = speech.samples[: round(LONG_TALK_S * speech.sample_rate)]
+    _write_talk(folder / "long-talk.mp4", face, long)
     (folder / "BUNDLE").symlink_to(tiny_bundle)
     return folder
+
+
+def _write_talk(path: Path, face: np.ndarray, samples: np.ndarray) -> None:
+    """Film of a person who looks as the photo does, whatever is said."""
+    sound = audio_from_array(samples, SAMPLE_RATE_HZ)
+    with VideoWriter(path, fps=TALK_FPS, audio=sound) as writer:
+        for _ in range(round(len(samples) / SAMPLE_RATE_HZ * TALK_FPS)):
+            writer.write(face)
 
 
 @pytest.fixture
