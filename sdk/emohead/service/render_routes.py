@@ -39,6 +39,12 @@ COMMON: Final[dict[int | str, dict[str, Any]]] = {
 _UNKNOWN: Final[dict[int | str, dict[str, Any]]] = {
     404: {"model": Problem, "description": "No such render, or not any more."}
 }
+_EVENT: Final = {
+    "type": "object",
+    "properties": {"event": {"const": "render"}, "data": {"type": "string"}},
+    "required": ["event", "data"],
+}
+"""One server-sent event; `data` is the JSON of a Render."""
 RenderId = Annotated[str, PathParam(alias="id", pattern=ID_PATTERN)]
 
 
@@ -98,7 +104,7 @@ def renders_router(desk: Desk, store: Store) -> APIRouter:
         responses={
             **_UNKNOWN,
             200: {
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "content": {"text/event-stream": {"schema": _EVENT}},
                 "description": "Events `render`, each with a Render; the last one has ended.",
             },
         },

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -118,6 +119,8 @@ def _application(
 
 
 def _server(app: FastAPI, settings: ServiceSettings) -> _Server:
+    # It complains of every broken form, which is for the caller to know.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app,
         log_level="warning",

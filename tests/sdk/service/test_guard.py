@@ -123,14 +123,13 @@ def test_bodies_are_bounded_with_and_without_a_length(
     assert list((tmp_path / "data" / "renders").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"--x\r\n", b'--x\r\nContent-Disposition: form-data; name="face"\r\n\r\nabc']
-)
-def test_broken_forms_are_refused(client: Client, body: bytes) -> None:
+def test_broken_forms_are_refused(client: Client) -> None:
+    half = b'--x\r\nContent-Disposition: form-data; name="face"\r\n\r\nabc'
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
-    answer = httpx.post(f"{client.url}/v1/renders", content=body, headers=kind)
-    assert answer.status_code in (400, 422)
-    assert answer.json()["error"]["message"]
+    for body in (b"", b"--x\r\n", half):
+        answer = httpx.post(f"{client.url}/v1/renders", content=body, headers=kind)
+        assert answer.status_code in (400, 422)
+        assert answer.json()["error"]["message"]
 
 
 def test_callers_who_leave_in_the_middle_do_no_harm(client: Client, tmp_path: Path) -> None:

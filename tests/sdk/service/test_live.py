@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +19,18 @@ from emohead.head import TalkingHead
 from emohead.samples import SAMPLE_FACE
 from emohead.service import live_session
 from emohead.service.live_protocol import pack, unpack
+from emohead.service.settings import ServiceSettings
 
-from .quick import Running
+from .quick import QuickRenderer, Running, serving
 
 SOUND = (np.sin(np.arange(6_400) / 9) * 8_000).astype(np.int16)
 
 
-@pytest.fixture
-def url(start: Callable[..., Running], head: TalkingHead) -> str:
-    return start(head=head, max_live=2).url
+@pytest.fixture(scope="module")
+def url(head: TalkingHead, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    chosen = ServiceSettings(data_dir=tmp_path_factory.mktemp("data"), rate=0, max_live=2)
+    with serving(chosen, QuickRenderer(), head) as server:
+        yield server.url
 
 
 def _spoken(url: str, **how: object) -> list[Media]:

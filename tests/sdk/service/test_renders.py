@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -67,29 +68,29 @@ def test_uploads_are_gone_once_a_render_has_ended(
     assert sorted(p.name for p in folder.iterdir()) == ["render.json", "video.mp4"]
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"emotion": "hapy"}, "did you mean 'happy'"),
-        ({"emotion": "{"}, "name, weights or JSON"),
-        ({"strength": 3}, "strength"),
-        ({"fps": 0}, "fps"),
-        ({"seed": -1}, "seed"),
-        ({"head_motion": "nan"}, "head_motion"),
-        ({"surprise": 1}, "surprise"),
-        ({"output": "../../x.mp4"}, "output"),
-        ({"face_box": "1,2,3"}, "face_box"),
-        ({"emotion_from": SAMPLE_FACE, "emotion": "sad"}, "one source"),
-        ({"landmarks": SAMPLE_FACE}, "landmarks as a file that ends in"),
-        ({"fit_landmarks": True}, "landmarks_from"),
-    ],
+UNUSABLE: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"emotion": "hapy"}, "did you mean 'happy'"),
+    ({"emotion": "{"}, "name, weights or JSON"),
+    ({"strength": 3}, "strength"),
+    ({"fps": 0}, "fps"),
+    ({"seed": -1}, "seed"),
+    ({"head_motion": "nan"}, "head_motion"),
+    ({"surprise": 1}, "surprise"),
+    ({"output": "../../x.mp4"}, "output"),
+    ({"face_box": "1,2,3"}, "face_box"),
+    ({"emotion_from": SAMPLE_FACE, "emotion": "sad"}, "one source"),
+    ({"landmarks": SAMPLE_FACE}, "landmarks as a file that ends in"),
+    ({"fit_landmarks": True}, "landmarks_from"),
 )
+
+
 def test_unusable_fields_are_refused_and_leave_nothing(
-    client: Client, voice: Path, tmp_path: Path, fields: dict, message: str
+    client: Client, voice: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(RefusedError, match=message) as caught:
-        client.submit(SAMPLE_FACE, voice, **fields)
-    assert caught.value.status == 422
+    for fields, message in UNUSABLE:
+        with pytest.raises(RefusedError, match=message) as caught:
+            client.submit(SAMPLE_FACE, voice, **fields)
+        assert caught.value.status == 422
     assert list((tmp_path / "data" / "renders").iterdir()) == []
 
 
@@ -98,22 +99,15 @@ def test_unusable_files_fail_with_a_record(client: Client, voice: Path, tmp_path
     render = client.submit(tmp_path / "bad.jpg", voice)
     with pytest.raises(RenderFailedError, match="cannot be read as an image"):
         client.wait(render.id)
-    assert client.get(render.id).error.type == "InputError"
+    failed = client.get(render.id)
+    assert failed.error.type == "InputError"
+    assert str(tmp_path) not in failed.model_dump_json()  # the server's places are its own
     (record,) = read_records(tmp_path / "data" / "records.jsonl")
     assert (record.output, record.status) == (render.id, "failed")
     with pytest.raises(RefusedError, match="only done ones") as caught:
         client.download(render.id, tmp_path / "x.mp4")
     assert caught.value.status == 409
     assert not (tmp_path / "x.mp4").exists()
-
-
-def test_messages_name_no_place_of_the_server(client: Client, tmp_path: Path, voice: Path) -> None:
-    (tmp_path / "bad.jpg").write_bytes(b"no picture")
-    render = client.submit(tmp_path / "bad.jpg", voice)
-    with pytest.raises(RenderFailedError):
-        client.wait(render.id)
-    text = httpx.get(f"{client.url}/v1/renders/{render.id}").text
-    assert str(tmp_path) not in text
 
 
 def test_renderer_that_crashes_hurts_one_render_only(
