@@ -53,6 +53,10 @@ class EmotionFollower:
         voice shows about ``1.5 - lookahead_s`` later.
     live_transition_time : float, s, positive
         No weight changes faster than by 1 in this time.
+    live_blend_coef : float, [0, 1)
+        Share of the scores before that a keyframe keeps.
+    hysteresis : float, not negative
+        By which share another emotion's score must exceed the present one's to take its place.
 
     References
     ----------
@@ -65,6 +69,8 @@ class EmotionFollower:
         *,
         lookahead_s: float = LOOKAHEAD_S,
         live_transition_time: float = TRANSITION_S,
+        live_blend_coef: float = LIVE_BLEND_COEF,
+        hysteresis: float = HYSTERESIS,
     ) -> None:
         longest = WINDOW_SAMPLES / SAMPLE_RATE_HZ
         if not 0 < lookahead_s <= longest:
@@ -73,6 +79,12 @@ class EmotionFollower:
             )
         if not live_transition_time > 0:
             raise InputError(f"expected a positive transition time, got {live_transition_time} s")
+        if not (0 <= live_blend_coef < 1 and hysteresis >= 0):
+            raise InputError(
+                "expected a live_blend_coef in [0, 1) and a hysteresis of 0 or more, got "
+                f"{live_blend_coef} and {hysteresis}"
+            )
+        self._kept, self._lead = live_blend_coef, 1 + hysteresis
         first_end = max(1, round(lookahead_s * SAMPLE_RATE_HZ))
         self._scorer = WindowScorer(runner, first_end, round(HOP_S * SAMPLE_RATE_HZ))
         self._largest_step = HOP_S / live_transition_time
@@ -144,13 +156,13 @@ class EmotionFollower:
         self._heard = True
         smooth = scores.astype(np.float64)
         if self._smooth is not None:
-            smooth = LIVE_BLEND_COEF * self._smooth + (1 - LIVE_BLEND_COEF) * smooth
+            smooth = self._kept * self._smooth + (1 - self._kept) * smooth
         best = int(smooth.argmax())
-        if self._smooth is None or smooth[best] > smooth[self._leading] * (1 + HYSTERESIS):
+        if self._smooth is None or smooth[best] > smooth[self._leading] * self._lead:
             self._leading = best
         self._smooth = smooth
         favoured = smooth.copy()
-        favoured[self._leading] *= 1 + HYSTERESIS
+        favoured[self._leading] *= self._lead
         return expression_from_scores(favoured.clip(0, 1)), float(min(smooth[self._leading], 1.0))
 
 

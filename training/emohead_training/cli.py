@@ -5,6 +5,7 @@ Everything heavy is imported when a command runs. Not here: recipes (``recipes.p
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from pathlib import Path
@@ -97,6 +98,35 @@ def evaluate(
     if html is not None:
         write_html(report, html, album)
     typer.echo(table(report))
+
+
+@app.command()
+def following(
+    data: DataOption,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Bundle to judge; by default the package's own.")
+    ] = None,
+    blend: Annotated[
+        list[float] | None, typer.Option(help="A live_blend_coef to try; may be repeated.")
+    ] = None,
+    hysteresis: Annotated[
+        list[float] | None, typer.Option(help="A hysteresis to try; may be repeated.")
+    ] = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers here.")
+    ] = None,
+    backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Follow emotions of training people with several constants, to choose by."""
+    from emohead.emotion_following import HYSTERESIS, LIVE_BLEND_COEF, open_encoder
+    from emohead_training.evaluation.following import follow_grid, grid_table
+    from emohead_training.evaluation.report import write_text
+
+    encoder = open_encoder(bundle, backend)
+    rows = follow_grid(data, encoder, blend or [LIVE_BLEND_COEF], hysteresis or [HYSTERESIS])
+    if json_path is not None:
+        write_text(json_path, json.dumps(rows, indent=1) + "\n")
+    typer.echo(grid_table(rows))
 
 
 def main() -> None:

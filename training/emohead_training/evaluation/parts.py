@@ -111,6 +111,12 @@ def _voice(subject: Subject) -> Mapping[str, Any]:
     return emotion_accuracy(subject.data, subject.runners(EMOTION_ENCODER.name))
 
 
+def _following(subject: Subject) -> Mapping[str, Any]:
+    from emohead_training.evaluation.following import follow_report, joined_voices
+
+    return follow_report(subject.runner(EMOTION_ENCODER.name), joined_voices(subject.data, "test"))
+
+
 def _content_code(subject: Subject) -> Mapping[str, Any]:
     from emohead_training.voice.content_codes import GraphCodeWriter
     from emohead_training.voice.probes import content_probes
@@ -190,6 +196,7 @@ PARTS: Final[dict[str, Callable[[Subject], Mapping[str, Any]]]] = {
     "geometry": _geometry,
     "portrait": _portrait,
     "voice": _voice,
+    "following": _following,
     "content_code": _content_code,
     "lips": _lips,
     "actors": _actors,
