@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -70,11 +70,12 @@ def serve_studio(
     BackendError
         If Gradio is missing, or the backend does not work here.
     """
+    port = _checked_port(plan)
     folder = Path(tempfile.mkdtemp(prefix="emohead-studio-")).resolve()
     os.environ.update(_QUIET)
     os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
     try:
-        _serve(plan, folder, opened, until or threading.Event())
+        _serve(replace(plan, port=port), folder, opened, until or threading.Event())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -94,20 +95,19 @@ def _serve(
     from emohead.head import TalkingHead
     from emohead.studio.workshop import Workshop
 
-    port = _checked_port(plan)
     bundle = Bundle.open(plan.bundle)
     workshop = Workshop(TalkingHead.load(bundle, backend=plan.backend), folder, plan.limits)
     page = build_page(workshop, bundle)
     page.queue(max_size=_WAITING, default_concurrency_limit=4)
     _, local, public = page.launch(
         server_name=plan.host,
-        server_port=port,
+        server_port=plan.port,
         share=plan.share,
         prevent_thread_lock=True,
         quiet=True,
         ssr_mode=False,
         footer_links=[],
-        max_file_size=plan.limits.max_upload_mb * 1_000_000,
+        max_file_size=plan.limits.max_upload_mb << 20,
         allowed_paths=[str(folder)],
         theme=theme(),
         css_paths=[STYLE],
