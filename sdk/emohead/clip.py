@@ -218,5 +218,9 @@ class Clip:
                 writer.write(frame)
                 if progress is not None:
                     progress(done, len(self))
-        self._saved[:] = [writer.manifest] if writer.manifest else []
+        self.keep_manifest(writer.manifest)
         return Path(path)
+
+    def keep_manifest(self, manifest: ClipManifest | None) -> None:
+        """Remember what the last file says of itself; for whoever writes this clip's frames."""
+        self._saved[:] = [] if manifest is None else [manifest]

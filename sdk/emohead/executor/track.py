@@ -170,6 +170,7 @@ class Track:
                     f"expected {len(clip)} frames for {path}, the track was cancelled after "
                     f"{written}; submit it again"
                 )
+        clip.keep_manifest(writer.manifest)
         return Path(path)
 
     def _next(self) -> Frame | None:

@@ -22,13 +22,19 @@ from emohead.service.guard import Guard, problem
 from emohead.service.health_routes import health_router
 from emohead.service.live_routes import live_router
 from emohead.service.metrics import Metrics
-from emohead.service.render_routes import renders_router
+from emohead.service.render_routes import router as renders
 from emohead.service.settings import ServiceSettings
 from emohead.service.store import Store
 
 __all__ = ["make_app"]
 
-_KINDS = {404: "NotFoundError", 405: "MethodError", 409: "ConflictError", 413: "TooLargeError"}
+_KINDS = {
+    404: "NotFoundError",
+    405: "MethodError",
+    409: "ConflictError",
+    413: "TooLargeError",
+    503: "NotReadyError",
+}
 
 
 def make_app(settings: ServiceSettings, renderer: Renders, head: TalkingHead) -> FastAPI:
@@ -71,7 +77,7 @@ def make_app(settings: ServiceSettings, renderer: Renders, head: TalkingHead) ->
         redoc_url=None,
     )
     app.state.desk = desk
-    app.include_router(renders_router(desk, store))
+    app.include_router(renders)
     app.include_router(live_router(settings, head, metrics))
     app.include_router(health_router(desk, metrics))
     app.add_middleware(Guard, settings=settings, metrics=metrics, check_room=desk.check_room)

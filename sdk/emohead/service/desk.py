@@ -87,7 +87,7 @@ class Desk:
         self, settings: ServiceSettings, renderer: Renders, store: Store, metrics: Metrics
     ) -> None:
         self._settings, self._renderer = settings, renderer
-        self._store, self._metrics = store, metrics
+        self.store, self._metrics = store, metrics
         self._changed = threading.Condition()
         self._waiting: deque[Entry] = deque()
         self._entries = {r.id: Entry(render=r) for r in store.recover()}
@@ -137,7 +137,7 @@ class Desk:
         with self._changed:
             if self.is_stopping or len(self._waiting) >= self._settings.queue:
                 raise FullError(self._retry_s())
-            self._store.write(render)
+            self.store.write(render)
             entry = Entry(render=render, job=job)
             self._entries[render.id] = entry
             self._waiting.append(entry)
@@ -174,7 +174,7 @@ class Desk:
         if waits:
             self._ended(entry, _cancelled(entry))
         elif not is_running:
-            self._store.remove(entry.render.id)
+            self.store.remove(entry.render.id)
 
     def stop(self, grace_s: float) -> None:
         """Accept nothing more; finish what runs, if it takes no longer than `grace_s`.
@@ -187,7 +187,7 @@ class Desk:
             self._waiting.clear()
             self._changed.notify_all()
         for entry in left:
-            entry.render = self._store.interrupt(entry.render)
+            entry.render = self.store.interrupt(entry.render)
             self._metrics.renders.labels("interrupted").inc()
         deadline = time.monotonic() + grace_s
         for thread in self._threads:
@@ -220,7 +220,7 @@ class Desk:
 
     def _make(self, entry: Entry) -> None:
         began = time.perf_counter()
-        job, folder = entry.job, self._store.root / entry.render.id
+        job, folder = entry.job, self.store.root / entry.render.id
         assert job is not None
 
         def tell(done: int, total: int) -> None:
@@ -228,7 +228,7 @@ class Desk:
             entry.render = entry.render.model_copy(update={"progress": progress})
 
         try:
-            self._store.write(entry.render)
+            self.store.write(entry.render)
             record = self._renderer.render(job, folder, progress=tell, cancel=entry.cancel)
         except Exception as err:  # the next render must not suffer
             logger.exception("render %s", entry.render.id)
@@ -240,11 +240,11 @@ class Desk:
     def _ended(self, entry: Entry, record: Record) -> None:
         """Say and keep how a render ended."""
         if record.status == "cancelled" and not entry.is_deleted:
-            ended = self._store.interrupt(entry.render)  # the service stops
+            ended = self.store.interrupt(entry.render)  # the service stops
         else:
-            ended = _told(entry.render, record, self._store.root / entry.render.id)
+            ended = _told(entry.render, record, self.store.root / entry.render.id)
             try:
-                self._store.end(ended, record)
+                self.store.end(ended, record)
             except OSError:
                 logger.exception("render %s cannot be kept", ended.id)
         self._metrics.renders.labels(ended.state).inc()
@@ -253,9 +253,9 @@ class Desk:
             entry.render = ended
             surplus = self._surplus()
         if entry.is_deleted:
-            self._store.remove(ended.id)
+            self.store.remove(ended.id)
         for old in surplus:
-            self._store.remove(old)
+            self.store.remove(old)
 
     def _surplus(self) -> list[str]:
         """Forget ended renders beyond those to keep, oldest first."""

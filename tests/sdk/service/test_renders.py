@@ -212,3 +212,18 @@ def test_render_that_takes_longer_than_the_grace_is_recorded(
         "failed",
         "InterruptedError",
     )
+
+
+def test_full_disk_refuses_uploads_and_serves_on(
+    client: Client, voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("emohead.service.forms.shutil.copyfileobj", full)
+        with pytest.raises(BusyError, match="No space left") as caught:
+            client.submit(SAMPLE_FACE, voice)
+    assert caught.value.retry_s == 60
+    assert list((tmp_path / "data" / "renders").iterdir()) == []
+    assert client.wait(client.submit(SAMPLE_FACE, voice).id).state == "done"
