@@ -28,7 +28,7 @@ TICK_S: Final = 0.5
 class Dispatcher:
     """Gives tasks to workers as they come free, and the failed ones to others.
 
-    Memory holds the tasks in hand, one more for each worker, and no other.
+    Memory holds the tasks in hand, one more for each worker, and no others.
 
     Parameters
     ----------
@@ -111,17 +111,17 @@ class Dispatcher:
                 self._ahead.append(task)
 
     def _give(self) -> None:
-        """Fill free slots, one a worker and round, so that few tasks are spread evenly."""
+        """Fill free slots, one a worker and round, idle ones first, so that few tasks spread."""
         has_given = True
         while has_given:
             has_given = False
-            for worker in self._pool.workers:
+            for worker in sorted(self._pool.workers, key=lambda w: len(w.tasks)):
                 if (task := self._next_for(worker)) is not None:
                     self._pool.send(worker, task)
                     has_given = True
 
     def _next_for(self, worker: Worker) -> Task | None:
-        is_full = not worker.is_ready or len(worker.tasks) >= worker.slots
+        is_full = not worker.is_ready or len(worker.tasks) >= worker.limit
         if is_full or any(t.is_suspect for t in worker.tasks):
             return None
         others = {w.name for w in self._pool.workers if w.is_ready}
@@ -191,6 +191,7 @@ class Dispatcher:
             state.done += 1
             worker.done += 1
             worker.frames += record.frames
+            worker.seconds += record.timings.get("total_s", 0.0)
             state.frames += record.frames
             state.job_seconds += record.timings.get("total_s", 0.0)
         elif record.status == "failed":

@@ -118,18 +118,18 @@ class RayPool:
     def _start(self) -> None:
         self._started += 1
         worker = Worker(name=f"w{self._started}", slots=self._needs.tracks)
-        # One thread more than jobs, for `cancel`.
+        # Two threads more than jobs at once: for the job that waits, and for `cancel`.
         actor = (
             self._ray.remote(WorkerProcess)
             .options(
                 num_cpus=self._needs.cpus,
                 num_gpus=self._needs.gpus,
-                max_concurrency=self._needs.tracks + 1,
+                max_concurrency=self._needs.tracks + 2,
                 max_restarts=0,
                 max_task_retries=0,
                 scheduling_strategy="SPREAD",
             )
-            .remote(self._loader, self._out, worker.name)
+            .remote(self._loader, self._out, worker.name, self._needs.tracks)
         )
         self._actors[worker] = actor
         self._calls[actor.load.remote()] = _Call(worker, None)

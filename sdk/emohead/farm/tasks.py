@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,9 @@ __all__ = [
     "Unusable",
     "Worker",
 ]
+
+SHORT_S: Final = 10.0
+"""Mean time below which a worker's jobs are short."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -62,6 +65,17 @@ class Worker:
     """In hand."""
     done: int = 0
     frames: int = 0
+    seconds: float = 0.0
+    """Spent on videos that are done."""
+
+    @property
+    def limit(self) -> int:
+        """Jobs it may have in hand: one more than at once where they are short.
+
+        A short job that waits at the worker saves it from waiting for the driver; a long one would
+        wait there while another worker is idle.
+        """
+        return self.slots + (self.done > 0 and self.seconds < SHORT_S * self.done)
 
 
 class Renders(Protocol):

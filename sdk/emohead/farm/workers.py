@@ -70,12 +70,15 @@ class WorkerProcess:
     out : str
         Output folder, on storage that every machine sees.
     name : str
+    tracks : int
+        Jobs at once; others wait.
     """
 
-    def __init__(self, loader: Loader, out: str, name: str) -> None:
+    def __init__(self, loader: Loader, out: str, name: str, tracks: int) -> None:
         self._loader, self._out, self._name = loader, out, name
         self._renderer: Renders | None = None
         self._cancel = threading.Event()
+        self._turns = threading.BoundedSemaphore(tracks)
 
     def load(self) -> tuple[str, Failure | None]:
         """Load; the machine's name, and what went wrong."""
@@ -96,9 +99,10 @@ class WorkerProcess:
     def render(self, job: Job, line: int, attempt: int) -> Record:
         """Render one job."""
         assert self._renderer is not None
-        return self._renderer.render(
-            job, self._out, cancel=self._cancel, attempt=attempt, line=line
-        )
+        with self._turns:
+            return self._renderer.render(
+                job, self._out, cancel=self._cancel, attempt=attempt, line=line
+            )
 
     def cancel(self) -> None:
         """Drop the jobs in hand, and whatever comes later."""

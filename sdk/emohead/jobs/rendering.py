@@ -160,10 +160,11 @@ class JobRenderer:
         self, job: Job, path: Path, progress: Progress | None, cancel: Cancel | None
     ) -> dict[str, Any]:
         """Write the video; what the record says of it."""
+        watch = _watching(progress, cancel)
+        watch(0, 0)
         inputs = read_inputs(job)
         with self._lock:
             clip = animate_job(self.head, self._face(job), inputs, job)
-        watch = _watching(progress, cancel)
         watch(0, len(clip))
         began = time.perf_counter()
         # A clip of its own renders in the networks' turn; tracks share steps in the executor.
