@@ -76,16 +76,19 @@ class Dispatcher:
         BackendError
             If no worker is left.
         """
-        self._state.workers = self._pool.workers
         self._look_ahead()
         while self._ahead or self._again or any(w.tasks for w in self._pool.workers):
             if not self._pool.workers:
                 raise BackendError(f"no worker is left: {self._state.last or 'all of them ended'}")
             self._give()
-            self._on_change(self._state)
+            self._show()
             for event in self._pool.wait(TICK_S):
                 self._take(event)
             self._look_ahead()
+        self._show()
+
+    def _show(self) -> None:
+        self._state.workers = self._pool.workers
         self._on_change(self._state)
 
     def drop(self, grace_s: float) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from emohead.jobs import Record
 
-__all__ = ["Index", "Known", "name_of"]
+__all__ = ["Index", "Known", "folded", "name_of"]
 
 _TABLES = """
 CREATE TABLE known (name TEXT PRIMARY KEY, key TEXT, status TEXT, num_bytes INTEGER) WITHOUT ROWID;
@@ -54,7 +54,7 @@ class Index:
         self._database.execute("COMMIT")
 
     def find(self, name: str) -> Known | None:
-        """Look up what is known of a name from ``name_of``."""
+        """Look up what is known of a name from ``name_of`` or ``folded``."""
         found = self._database.execute(
             "SELECT key, status, num_bytes FROM known WHERE name = ?", (name,)
         ).fetchone()
@@ -74,7 +74,7 @@ class Index:
         int
             The line that it belongs to: this one, or the one that took it earlier.
         """
-        name = _folded(output)
+        name = folded(output)
         try:
             self._database.execute("INSERT INTO claimed VALUES (?, ?)", (name, line))
         except sqlite3.IntegrityError:
@@ -89,9 +89,9 @@ class Index:
 
 def name_of(record: Record) -> str:
     """Name of a record's output; of its line where that is no job."""
-    return f"line {record.line}" if record.job is None else _folded(record.output)
+    return f"line {record.line}" if record.job is None else folded(record.output)
 
 
-def _folded(output: str) -> str:
+def folded(output: str) -> str:
     """Name alike those outputs whose videos or records would be one file on some system."""
     return str(PurePosixPath(output).with_suffix("")).casefold()

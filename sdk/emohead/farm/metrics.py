@@ -45,9 +45,9 @@ class Metrics:
                 "expected prometheus-client for the metrics, but it cannot be imported; "
                 "run `pip install 'emohead[farm]'`"
             ) from err
+        self._state: FarmState | None = None
         registry = CollectorRegistry()
         registry.register(self)
-        self._state: FarmState | None = None
         try:
             self._server, self._thread = start_http_server(port, host, registry)
         except (OSError, OverflowError) as err:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emohead.errors import InputError
-from emohead.farm.index import Index, name_of
+from emohead.farm.index import Index, folded, name_of
 from emohead.farm.tasks import FarmState, Task
 from emohead.jobs import Job, Record, failed_record, job_key, read_jobs, read_record
 from emohead.jobs.reading import job_or_record
@@ -73,8 +73,7 @@ class Plan:
     def _task(self, line: int, job: Job) -> Task | None:
         """Task of a job; None where there is nothing to do."""
         task = Task(line=line, job=job, key=job_key(job, self._bundle))
-        record = failed_record(job.output, InputError(""), key=task.key, job=job)  # for its name
-        known = self._index.find(name_of(record))
+        known = self._index.find(folded(job.output))
         video = self._out / job.output
         if known is not None and known.key == task.key:
             if known.status == "done" and _is_there(video, known.num_bytes):

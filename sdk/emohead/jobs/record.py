@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import platform
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -93,7 +94,7 @@ class Record(_Model):
     """``Manifest.sha256`` of the networks."""
     backend: str = ""
     versions: dict[str, str] = {}
-    """Of emohead, Python and ONNX Runtime."""
+    """Of emohead, Python and the libraries."""
     error: Failure | None = None
     """Why it failed; None otherwise."""
 
@@ -128,7 +129,7 @@ def failed_record(
         line=line,
         started=now,
         finished=now,
-        versions=versions(),
+        versions=dict(versions()),
         error=failure_of(error),
     )
 
@@ -193,12 +194,10 @@ def utc_now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
-def versions() -> dict[str, str]:
-    """Versions of what a video depends on."""
-    found = {"emohead": emohead.__version__, "python": platform.python_version()}
-    for name in ("onnxruntime", "onnxruntime-gpu"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+@cache
+def versions() -> Mapping[str, str]:
+    """Versions of what a video depends on, by name."""
+    from emohead.provenance.describing import library_versions
+
+    own = {"emohead": emohead.__version__, "python": platform.python_version()}
+    return {**own, **library_versions()}

@@ -135,7 +135,7 @@ class JobRenderer:
             inputs=hashes,
             bundle_sha256=self.bundle_sha256,
             backend=self.head.backend.name,
-            versions=versions(),
+            versions=dict(versions()),
             **facts,
         )
         return _kept(record, out_dir)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -17,8 +18,10 @@ pytest.importorskip("ray")
 
 import ray
 from ray.cluster_utils import Cluster
+from typer.testing import CliRunner
 
 from emohead import farm
+from emohead.cli import app
 from emohead.errors import BackendError
 from emohead.farm.cluster import OBJECT_STORE_BYTES, be_quiet, connected, patiently
 from emohead.jobs import read_record, read_records
@@ -130,6 +133,22 @@ def test_a_worker_that_cannot_load_ends_the_farm(cluster: Cluster, tmp_path: Pat
     loader: Any = broken
     with pytest.raises(BackendError, match="no worker is left.*expected an engine"):
         farm.render(jobs, tmp_path / "out", farm.FarmOptions(workers=1), loader=loader)
+
+
+def test_the_command_renders_two_at_once(
+    cluster: Cluster, tmp_path: Path, tiny_bundle: Path
+) -> None:
+    jobs = [{**job, "face": str(SAMPLE_FACE)} for job in _jobs(tmp_path, 4)[1:8:2]]
+    lines = [json.dumps({**job, "speech": "voice.wav"}) for job in jobs]
+    (tmp_path / "jobs.jsonl").write_text("\n".join(lines))
+    given = ["farm", str(tmp_path / "jobs.jsonl"), "--out", str(tmp_path / "out"), "--workers", "1"]
+    options = ["--tracks", "2", "--bundle", str(tiny_bundle), "--no-build", "--json"]
+    result = CliRunner().invoke(app, [*given, *options])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["done"] == len(jobs) == 4
+    records = list(read_records(tmp_path / "out" / "records.jsonl"))
+    assert {r.backend for r in records} <= {"cpu", "cuda"}
+    assert all((tmp_path / "out" / r.output).stat().st_size == r.num_bytes for r in records)
 
 
 def test_ctrl_c_leaves_no_half_video(cluster: Cluster, tmp_path: Path) -> None:
