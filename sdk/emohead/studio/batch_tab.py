@@ -45,6 +45,7 @@ class BatchTab:
     def __init__(self, workshop: Workshop) -> None:
         self._workshop = workshop
         self._voices = gr.State({})
+        self._state = gr.State(None)
         gr.HTML(_HINT)
         with gr.Row(equal_height=True):
             self._photo = photo_input("Photo", "batch-photo")
@@ -88,15 +89,15 @@ class BatchTab:
         running = self._run.click(
             self._rendered,
             {self._photo, self._voices, self._table, self._fps, self._whole},
-            [self._progress, self._results, self._zip],
+            [self._progress, self._results, self._zip, self._state],
             concurrency_id=HEAD,
             concurrency_limit=1,
             show_progress="hidden",
         )
         self._stop.click(
-            lambda: '<p class="hint">Stopped; the videos above are finished.</p>',
-            None,
-            self._progress,
+            _stopped,
+            self._state,
+            [self._progress, self._zip],
             cancels=[running],
             queue=False,
             show_progress="hidden",
@@ -113,16 +114,24 @@ class BatchTab:
     def _rendered(self, values: Shown) -> Iterator[Shown]:
         voices = {name: Path(path) for name, path in values[self._voices].items()}
         acting = {"fps": int(values[self._fps]), "full_frame": bool(values[self._whole])}
-        yield {self._zip: gr.update(visible=False), self._results: "", self._progress: _waiting()}
+        yield {
+            self._zip: gr.update(visible=False),
+            self._results: "",
+            self._progress: _waiting(),
+            self._state: None,
+        }
         try:
             with spoken(self._workshop.folder):
                 steps = run_batch(
                     self._workshop, values[self._photo], voices, values[self._table], acting
                 )
                 for state in steps:
-                    yield {self._progress: _progress(state), self._results: self._told(state)}
-                if state.videos:
-                    yield {self._zip: gr.update(value=str(packed(state)), visible=True)}
+                    yield {
+                        self._progress: _progress(state),
+                        self._results: self._told(state),
+                        self._state: state,
+                    }
+                yield {self._zip: _offered(state)}
         except gr.Error:
             yield {self._progress: ""}
             raise
@@ -141,6 +150,17 @@ class BatchTab:
             )
             rows.append(cells)
         return table_html(_RESULTS, rows, [record.status for record in state.records])
+
+
+def _offered(state: BatchState | None) -> Any:
+    """Offer what is finished as a zip."""
+    if state is None or not state.videos:
+        return gr.update(visible=False)
+    return gr.update(value=str(packed(state)), visible=True)
+
+
+def _stopped(state: BatchState | None) -> tuple[str, Any]:
+    return '<p class="hint" role="status">Stopped.</p>', _offered(state)
 
 
 def _waiting() -> str:
