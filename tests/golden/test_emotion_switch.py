@@ -15,7 +15,7 @@ from emohead.runner import Runner
 CALM, ANGRY = "03-01-02-02-01-01", "03-01-05-02-01-01"
 """Strong acting of one sentence, first take, as RAVDESS numbers it."""
 ACTORS = ("03", "04", "05")
-"""People of the test side."""
+"""People of the test side: this is a test, and no constant was chosen by it."""
 
 
 @pytest.fixture(scope="module")
