@@ -29,6 +29,8 @@ __all__ = ["Desk", "Entry", "FullError", "Renders"]
 Progressed = Callable[[int, int], object]
 _FIRST_GUESS_S: Final = 10.0
 """How long a render takes, before one was made."""
+LAST_S: Final = 30.0
+"""How long a cancelled render may take to notice, when the service stops."""
 logger = logging.getLogger(__name__)
 
 
@@ -195,8 +197,13 @@ class Desk:
         with self._changed:
             for entry in self._entries.values():
                 entry.cancel.set()
+        deadline = time.monotonic() + LAST_S
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._changed:
+            stuck = [e for e in self._entries.values() if not e.render.has_ended]
+            for entry in stuck:
+                entry.render = self.store.interrupt(entry.render)
 
     def _work(self) -> None:
         """Render one after another; the body of the threads."""
@@ -238,7 +245,9 @@ class Desk:
         self._ended(entry, record)
 
     def _ended(self, entry: Entry, record: Record) -> None:
-        """Say and keep how a render ended."""
+        """Say and keep how a render ended, unless it was given up before."""
+        if entry.render.has_ended:
+            return
         if record.status == "cancelled" and not entry.is_deleted:
             ended = self.store.interrupt(entry.render)  # the service stops
         else:

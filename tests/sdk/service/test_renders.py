@@ -15,6 +15,7 @@ import pytest
 from emohead.client import BusyError, Client, RefusedError, RenderFailedError
 from emohead.jobs import Job, read_records
 from emohead.samples import SAMPLE_FACE
+from emohead.service import desk
 from emohead.service.forms import RenderForm
 from emohead.service.settings import ServiceSettings
 
@@ -227,3 +228,26 @@ def test_full_disk_refuses_uploads_and_serves_on(
     assert caught.value.retry_s == 60
     assert list((tmp_path / "data" / "renders").iterdir()) == []
     assert client.wait(client.submit(SAMPLE_FACE, voice).id).state == "done"
+
+
+def test_render_that_hangs_is_recorded_too(
+    voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, begun = threading.Event(), threading.Event()
+
+    class Hanging(QuickRenderer):
+        def render(self, *_: Any, **__: Any) -> Any:
+            begun.set()
+            hangs.wait(20)
+            raise RuntimeError("too late")
+
+    monkeypatch.setattr(desk, "LAST_S", 0.1)
+    settings = ServiceSettings(data_dir=tmp_path / "own", rate=0, grace_s=0.1)
+    with serving(settings, Hanging(), None) as server, Client(server.url) as client:
+        render = client.submit(SAMPLE_FACE, voice)
+        assert begun.wait(10)
+    hangs.set()
+    (record,) = read_records(tmp_path / "own" / "records.jsonl")
+    assert (record.output, record.error.type) == (render.id, "InterruptedError")
+    with serving(settings, QuickRenderer(), None) as server, Client(server.url) as client:
+        assert client.get(render.id).state == "interrupted"
