@@ -21,6 +21,16 @@ from .command_lines import check_command
 MOST_LEFT_OUT = 8
 """Blocks that may say that they cannot run here."""
 
+MARKS = {
+    "docs/farm.md": (
+        pytest.mark.slow,  # Ray's processes start, and leave sockets and children to the end
+        pytest.mark.filterwarnings("ignore::ResourceWarning"),
+        pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    ),
+    "docs/service.md": (pytest.mark.slow,),
+}
+"""What is special about the pages that start servers."""
+
 ALL_BLOCKS = {page: blocks_of(page) for page in PAGES}
 
 
@@ -72,8 +82,13 @@ CHECKS: dict[str, Callable[[Block, ModuleType], None]] = {
 }
 
 
+def _name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if ALL_BLOCKS[p]], ids=lambda p: str(p.relative_to(ROOT))
+    "page",
+    [pytest.param(p, marks=MARKS.get(_name(p), ()), id=_name(p)) for p in PAGES if ALL_BLOCKS[p]],
 )
 def test_blocks_of_a_page_run_in_order(page: Path, desk: Path, namespace: ModuleType) -> None:
     for block in ALL_BLOCKS[page]:
