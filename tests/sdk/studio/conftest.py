@@ -1,4 +1,7 @@
-"""One studio in a process of its own and one browser for all tests of the page."""
+"""One studio in a process of its own and one browser for all tests of the page.
+
+Of the module, not of the session: Playwright's loop would be in the way of other tests' asyncio.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ def start_studio(temporary: Path, *options: str) -> Served:
     raise AssertionError("".join(served.log))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     if importlib.util.find_spec("gradio") is None:
         pytest.skip("needs Gradio: pip install 'emohead[studio]'")
@@ -78,7 +81,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         served.process.terminate()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(studio: Served) -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
@@ -99,7 +102,7 @@ class Visit:
     """Errors of scripts."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visit(browser: Browser, studio: Served) -> Visit:
     """The page with the sample portrait and a short voice in it."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -113,7 +116,7 @@ def visit(browser: Browser, studio: Served) -> Visit:
     return seen
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def short_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seven tenths of a second of the sample voice."""
     soundfile = pytest.importorskip("soundfile")

@@ -25,7 +25,7 @@ FRAMES = 7
 """Of the short voice at that rate."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ready(visit: Visit, short_voice: Path) -> Page:
     """Photo and voice are uploaded, and the voice was heard."""
     page = visit.page
@@ -65,7 +65,7 @@ def frames_of(path: Path) -> np.ndarray:
         return np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def first(ready: Page, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Files of the first video, which the voice directed."""
     folder = tmp_path_factory.mktemp("first")
@@ -248,5 +248,5 @@ def test_the_last_tab_tells_licences(ready: Page) -> None:
 def test_nothing_is_left_when_it_ends(studio: Served, ready: Page) -> None:
     assert list(studio.temporary.glob("emohead-studio-*/takes/*/*.mp4"))
     studio.process.terminate()
-    assert studio.process.wait(30) == 143
+    assert studio.process.wait(120) == 143
     assert list(studio.temporary.glob("emohead*")) == []
