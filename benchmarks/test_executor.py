@@ -19,7 +19,7 @@ from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 from emohead.stages import RENDERER
 
 TRACKS = 4
-FRAMES = 30
+FRAMES = 10
 CHOICES = [(1, 1), (1, num_cores()), (num_cores(), 1), (num_cores(), num_cores())]
 
 

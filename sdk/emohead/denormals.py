@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import os
 import platform
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,10 @@ _FLUSH: Final = 0x8040
 def own_threads() -> ThreadPoolExecutor:
     """Threads for networks, one per core of this process; tasks must not wait for each other."""
     return ThreadPoolExecutor(num_cores(), "emohead-network", initializer=_flush_denormals)
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads
+    os.register_at_fork(after_in_child=own_threads.cache_clear)
 
 
 def _flush_denormals() -> None:

@@ -18,8 +18,8 @@ from emohead.errors import EmoheadError
 
 __all__ = ["Spool", "blocks_of", "rows_of"]
 
-IN_MEMORY_BYTES: Final = 2 << 20
-"""Rows of more bytes go to a file: half a minute of speech at 16 kHz."""
+IN_MEMORY_BYTES: Final = 1 << 19
+"""Rows of more bytes go to a file: eight seconds of speech at 16 kHz."""
 
 Array = NDArray[np.float32]
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -102,3 +104,16 @@ def test_our_threads_flush_denormals_and_the_callers_does_not(renderer: Runner, 
     assert product() > 0
     if sys.platform == "linux" and platform.machine() == "x86_64":
         assert own_threads().submit(product).result() == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system does not fork")
+def test_a_forked_process_gets_threads_of_its_own():
+    code = (
+        "import os; from emohead.denormals import own_threads\n"
+        "own_threads().submit(int).result()\n"
+        "child = os.fork()\n"
+        "if child == 0: os._exit(own_threads().submit(lambda: 7).result(timeout=60))\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "7\n", done.stderr
