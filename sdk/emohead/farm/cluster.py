@@ -27,8 +27,10 @@ _QUIET: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_memory_monitor_refresh_ms": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_worker_niceness": "0",
 }
-"""No usage statistics; no killing of workers by Ray's reckoning of memory on a shared machine."""
+"""No usage statistics; no killing of workers by Ray's reckoning of memory on a shared machine; and
+no low priority for workers, which are what the machine is for."""
 
 
 def ray_module() -> Any:

@@ -61,7 +61,7 @@ def test_jobs_share_an_executor(head: TalkingHead, make_job: MakeJob, tmp_path: 
         ({"speech": "none.wav"}, "does not exist"),
         ({"face": "none.jpg"}, "none.jpg"),
         ({"landmarks": "none.npy"}, "none.npy"),
-        ({"emotion_track": "none.json"}, "cannot be read"),
+        ({"emotion_track": "none.json"}, "none.json"),
         ({"output": "file.mp4/a.mp4"}, "cannot be made"),
         ({"output": "link/a.mp4"}, "through a link"),
     ],
