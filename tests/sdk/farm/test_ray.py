@@ -138,7 +138,8 @@ def test_a_worker_that_cannot_load_ends_the_farm(cluster: Cluster, tmp_path: Pat
 def test_the_command_renders_two_at_once(
     cluster: Cluster, tmp_path: Path, tiny_bundle: Path
 ) -> None:
-    jobs = [{**job, "face": str(SAMPLE_FACE)} for job in _jobs(tmp_path, 4)[1:8:2]]
+    good = [job for job in _jobs(tmp_path, 4) if job["output"][1] == "/"]
+    jobs = [{**job, "face": str(SAMPLE_FACE)} for job in good]
     lines = [json.dumps({**job, "speech": "voice.wav"}) for job in jobs]
     (tmp_path / "jobs.jsonl").write_text("\n".join(lines))
     given = ["farm", str(tmp_path / "jobs.jsonl"), "--out", str(tmp_path / "out"), "--workers", "1"]
