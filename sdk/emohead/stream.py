@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emohead.audio import SAMPLE_RATE_HZ
+from emohead.closing import Closing
 from emohead.errors import InputError
 from emohead.limits import limits, raise_it
 from emohead.live.director import Director, Draft, Paint
@@ -43,7 +44,7 @@ Pcm = ArrayLike | bytes | bytearray | memoryview
 Frame = VideoFrame | AudioFrame
 
 
-class TalkingStream:
+class TalkingStream(Closing):
     """Frames of a face that speaks what is pushed; make one with ``TalkingHead.stream``.
 
     Iterating gives every frame that the sound so far completes, a ``VideoFrame`` and the
@@ -282,17 +283,6 @@ class TalkingStream:
             with self._work:
                 if self._release is not None:
                     self._release()
-
-    def __enter__(self) -> TalkingStream:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     async def __aenter__(self) -> TalkingStream:
         return self

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emohead.cli.options import AsJson
 from emohead.cli.reporting import ends_cleanly, print_json
 
 __all__ = ["arkit"]
@@ -21,7 +22,7 @@ def arkit(
         ),
     ],
     out: Annotated[Path, typer.Option("-o", "--out", help="Curves to write, .csv.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Turn landmarks into ARKit's 52 blendshapes, as a CSV of Live Link Face."""
     from emohead.arkit import BLENDSHAPES

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from emohead.cli.job import RenderTask, run_task
+from emohead.cli.options import AsJson, VideoOut
 from emohead.cli.reporting import ends_cleanly
 from emohead.errors import InputError
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
@@ -17,10 +15,8 @@ __all__ = ["demo"]
 
 @ends_cleanly
 def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Video to write, .mp4.")] = Path(
-        "out/demo.mp4"
-    ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    out: VideoOut = Path("out/demo.mp4"),
+    as_json: AsJson = False,
 ) -> None:
     """Animate the sample portrait with the sample voice."""
     try:

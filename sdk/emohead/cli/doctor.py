@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from emohead.cli.options import AsJson
 from emohead.cli.reporting import EXIT_UNUSABLE, ends_cleanly, print_json
 
 __all__ = ["doctor"]
@@ -14,7 +15,7 @@ __all__ = ["doctor"]
 
 @ends_cleanly
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what this machine has, and which backend will be used and why."""
     from emohead.doctor import examine_machine

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emohead.cli.options import AsJson, BundleOption, CpuBackend, SpeechArgument
 from emohead.cli.reporting import ends_cleanly, print_json, say
 from emohead.emotion import EMOTIONS
 
@@ -18,7 +19,7 @@ __all__ = ["emotion"]
 
 @ends_cleanly
 def emotion(
-    speech: Annotated[Path, typer.Argument(help="Audio or video file.", show_default=False)],
+    speech: SpeechArgument,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Track to write, .json.")] = None,
     per_clip: Annotated[
         bool, typer.Option(help="One emotion for the clip rather than one that follows it.")
@@ -41,9 +42,9 @@ def emotion(
     live_transition_time: Annotated[
         float | None, typer.Option(help="Seconds that a full change takes at least.")
     ] = None,
-    backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    bundle: Annotated[Path | None, typer.Option(help="Folder or zip of trained networks.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    backend: CpuBackend = "auto",
+    bundle: BundleOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """Read the emotion of a voice over time."""
     from emohead.audio import read_audio

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from emohead.cli.options import EnginePrecision, GraphsOption
 from emohead.cli.reporting import EXIT_UNUSABLE, ends_cleanly, print_json, say
 from emohead.errors import BackendError, InputError, ParityError
 
@@ -39,13 +40,11 @@ MIB = 1 << 20
 @engines.command()
 @ends_cleanly
 def build(
-    bundle: Annotated[
-        Path | None, typer.Option(help="Folder or zip of networks; the embedded ones otherwise.")
-    ] = None,
+    bundle: GraphsOption = None,
     stage: Annotated[
         list[str] | None, typer.Option(help="Build only this stage; may be repeated.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
+    precision: EnginePrecision = "fp32",
     out: Out = None,
     flavour: Annotated[str, typer.Option(help="auto, tensorrt or tensorrt_rtx.")] = "auto",
     level: Annotated[

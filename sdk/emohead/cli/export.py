@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from emohead.cli.options import AsJson, EnginePrecision, GraphsOption
 from emohead.cli.reporting import ends_cleanly, print_json
 from emohead.errors import BackendError
 
@@ -27,14 +28,12 @@ def _options() -> None:
 @ends_cleanly
 def triton(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Model repository to write.")],
-    bundle: Annotated[
-        Path | None, typer.Option(help="Folder or zip of networks; the embedded ones otherwise.")
-    ] = None,
-    precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
+    bundle: GraphsOption = None,
+    precision: EnginePrecision = "fp32",
     platform: Annotated[
         str, typer.Option(help="onnxruntime, or tensorrt for its TensorRT accelerator.")
     ] = "onnxruntime",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write a model repository for Triton Inference Server: every stage, with its config."""
     from emohead.bundle import Bundle

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from emohead.cli.options import AsJson, BackendOption
 from emohead.cli.reporting import EXIT_INTERRUPTED, ends_cleanly, print_json, say
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ farm = typer.Typer(
     no_args_is_help=True,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
 
 @farm.command(_DEFAULT)
 @ends_cleanly
@@ -71,9 +70,7 @@ def run(
     retries: Annotated[
         int, typer.Option(help="Tries after the first, for what is not an input's fault.")
     ] = 2,
-    backend: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, ort-tensorrt or tensorrt.")
-    ] = "auto",
+    backend: BackendOption = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, fp16 or int8.")] = "auto",
     bundle: Annotated[
         Path | None, typer.Option(help="Folder or zip of networks, the same on every machine.")
@@ -82,7 +79,7 @@ def run(
         int | None, typer.Option(help="Serve Prometheus metrics at this port.")
     ] = None,
     metrics_host: Annotated[str, typer.Option(help="Address of the metrics.")] = "127.0.0.1",
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Render what is missing or changed; exit code 5 if a job has no video in the end."""
     from emohead.farm import FarmOptions
@@ -114,7 +111,7 @@ def run(
 @ends_cleanly
 def status(
     folder: Annotated[Path, typer.Argument(help="Output folder of a farm.", show_default=False)],
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what became of every job, and why some failed."""
     from emohead.cli.farm_table import draw_report

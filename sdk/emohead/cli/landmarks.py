@@ -9,6 +9,25 @@ import typer
 
 from emohead.cli.directing import FITS, emotion_fields
 from emohead.cli.job import RenderTask, act
+from emohead.cli.options import (
+    AsJson,
+    BlinkRateOption,
+    BundleOption,
+    CpuBackend,
+    EmotionFitOption,
+    EmotionFromOption,
+    EmotionOption,
+    EmotionTrackOption,
+    FaceArgument,
+    GazeOption,
+    HeadMotionOption,
+    SeedOption,
+    SpeechArgument,
+    StillOption,
+    StrengthOption,
+    StyleOption,
+    VaOption,
+)
 from emohead.cli.reporting import ends_cleanly, print_json
 from emohead.life import BLINK_RATE, GAZE
 from emohead.liveliness import HEAD_MOTION
@@ -18,43 +37,25 @@ __all__ = ["landmarks"]
 
 @ends_cleanly
 def landmarks(
-    face: Annotated[Path, typer.Argument(help="Photo of one face.", show_default=False)],
-    speech: Annotated[Path, typer.Argument(help="Audio or video file.", show_default=False)],
+    face: FaceArgument,
+    speech: SpeechArgument,
     out: Annotated[Path, typer.Option("-o", "--out", help="File to write: .json, .csv or .npz.")],
-    emotion: Annotated[
-        str | None, typer.Option(help="NAME or name=weight,…; read from the voice by default.")
-    ] = None,
-    va: Annotated[
-        str | None, typer.Option(help="valence,arousal in [-1, 1], instead of --emotion.")
-    ] = None,
-    emotion_track: Annotated[
-        Path | None, typer.Option(help="Emotion over time, .json, instead of --emotion.")
-    ] = None,
-    emotion_from: Annotated[
-        Path | None, typer.Option(help="Another speech whose emotion shows, as it changes.")
-    ] = None,
-    emotion_fit: Annotated[
-        str, typer.Option(help="stretch the other speech's emotion to this one's length, or hold.")
-    ] = FITS[0],
-    strength: Annotated[
-        float, typer.Option(help="How much of the emotion shows: 0 (neutral) to 1.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(help="Seed of head motion, blinks and glances.")] = 0,
+    emotion: EmotionOption = None,
+    va: VaOption = None,
+    emotion_track: EmotionTrackOption = None,
+    emotion_from: EmotionFromOption = None,
+    emotion_fit: EmotionFitOption = FITS[0],
+    strength: StrengthOption = 1.0,
+    seed: SeedOption = 0,
     fps: Annotated[int, typer.Option(help="Frames per second.")] = 30,
-    still: Annotated[bool, typer.Option(help="Keep head and eyes still.")] = False,
-    head_motion: Annotated[
-        float, typer.Option(help="How far the head moves: 0 (still), 1 (usual) to 4.")
-    ] = HEAD_MOTION,
-    blink_rate: Annotated[float, typer.Option(help="Blinks a minute, 0 to 40.")] = BLINK_RATE,
-    gaze: Annotated[
-        float, typer.Option(help="How far the eyes glance aside: 0 (never) to 1.")
-    ] = GAZE,
-    style: Annotated[
-        Path | None, typer.Option(help="A person's own way of talking, .json, of `emohead style`.")
-    ] = None,
-    backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    bundle: Annotated[Path | None, typer.Option(help="Folder or zip of trained networks.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    still: StillOption = False,
+    head_motion: HeadMotionOption = HEAD_MOTION,
+    blink_rate: BlinkRateOption = BLINK_RATE,
+    gaze: GazeOption = GAZE,
+    style: StyleOption = None,
+    backend: CpuBackend = "auto",
+    bundle: BundleOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the landmarks of a talking face, frame by frame, without rendering it."""
     from emohead.landmark_track_files import check_landmark_output

@@ -9,6 +9,26 @@ import typer
 
 from emohead.cli.directing import FITS, emotion_fields
 from emohead.cli.job import RenderTask, run_task
+from emohead.cli.options import (
+    AsJson,
+    BackendOption,
+    BlinkRateOption,
+    BundleOption,
+    EmotionFitOption,
+    EmotionFromOption,
+    EmotionOption,
+    EmotionTrackOption,
+    FaceArgument,
+    GazeOption,
+    HeadMotionOption,
+    SeedOption,
+    SpeechArgument,
+    StillOption,
+    StrengthOption,
+    StyleOption,
+    VaOption,
+    VideoOut,
+)
 from emohead.cli.reporting import ends_cleanly
 from emohead.errors import InputError
 from emohead.life import BLINK_RATE, GAZE
@@ -22,44 +42,24 @@ __all__ = ["render"]
 
 @ends_cleanly
 def render(
-    face: Annotated[Path, typer.Argument(help="Photo of one face.", show_default=False)],
-    speech: Annotated[Path, typer.Argument(help="Audio or video file.", show_default=False)],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Video to write, .mp4.")],
-    emotion: Annotated[
-        str | None, typer.Option(help="NAME or name=weight,…; read from the voice by default.")
-    ] = None,
-    va: Annotated[
-        str | None, typer.Option(help="valence,arousal in [-1, 1], instead of --emotion.")
-    ] = None,
-    emotion_track: Annotated[
-        Path | None, typer.Option(help="Emotion over time, .json, instead of --emotion.")
-    ] = None,
-    emotion_from: Annotated[
-        Path | None, typer.Option(help="Another speech whose emotion shows, as it changes.")
-    ] = None,
-    emotion_fit: Annotated[
-        str, typer.Option(help="stretch the other speech's emotion to this one's length, or hold.")
-    ] = FITS[0],
-    strength: Annotated[
-        float, typer.Option(help="How much of the emotion shows: 0 (neutral) to 1.")
-    ] = 1.0,
-    seed: Annotated[int, typer.Option(help="Seed of head motion, blinks and glances.")] = 0,
+    face: FaceArgument,
+    speech: SpeechArgument,
+    out: VideoOut,
+    emotion: EmotionOption = None,
+    va: VaOption = None,
+    emotion_track: EmotionTrackOption = None,
+    emotion_from: EmotionFromOption = None,
+    emotion_fit: EmotionFitOption = FITS[0],
+    strength: StrengthOption = 1.0,
+    seed: SeedOption = 0,
     fps: Annotated[int, typer.Option(help="Frames per second of the video.")] = 30,
     full_frame: Annotated[bool, typer.Option(help="Paste the face back into the photo.")] = False,
-    still: Annotated[bool, typer.Option(help="Keep head and eyes still.")] = False,
-    head_motion: Annotated[
-        float, typer.Option(help="How far the head moves: 0 (still), 1 (usual) to 4.")
-    ] = HEAD_MOTION,
-    blink_rate: Annotated[float, typer.Option(help="Blinks a minute, 0 to 40.")] = BLINK_RATE,
-    gaze: Annotated[
-        float, typer.Option(help="How far the eyes glance aside: 0 (never) to 1.")
-    ] = GAZE,
-    style: Annotated[
-        Path | None, typer.Option(help="A person's own way of talking, .json, of `emohead style`.")
-    ] = None,
-    backend: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, ort-tensorrt or tensorrt.")
-    ] = "auto",
+    still: StillOption = False,
+    head_motion: HeadMotionOption = HEAD_MOTION,
+    blink_rate: BlinkRateOption = BLINK_RATE,
+    gaze: GazeOption = GAZE,
+    style: StyleOption = None,
+    backend: BackendOption = "auto",
     precision: Annotated[
         str, typer.Option(help="fp32, fp16, int8 or auto: which graphs of the bundle run.")
     ] = "auto",
@@ -80,12 +80,12 @@ def render(
     landmarks: Annotated[
         Path | None, typer.Option(help="68 landmarks of the photo: .npy, .json, .csv, .pts.")
     ] = None,
-    bundle: Annotated[Path | None, typer.Option(help="Folder or zip of trained networks.")] = None,
+    bundle: BundleOption = None,
     sign_cert: Annotated[
         Path | None, typer.Option(help="Certificate chain, PEM: sign the video (C2PA).")
     ] = None,
     sign_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Animate a photo with a voice."""
     fields = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emohead.cli.options import AsJson, VideoOut
 from emohead.cli.reporting import ends_cleanly, print_json, progress_bar
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ def replay(
     file: Annotated[Path, typer.Argument(help="Video written by emohead.", show_default=False)],
     face: Annotated[Path, typer.Option(help="The photo that it was made from.")],
     speech: Annotated[Path, typer.Option(help="The voice that it was made from.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Video to write, .mp4.")],
+    out: VideoOut,
     backend: Annotated[
         str | None, typer.Option(help="Another backend than the one that made it.")
     ] = None,
     bundle: Annotated[Path | None, typer.Option(help="Folder or zip of its networks.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Render a video again from its manifest, and compare."""
     from emohead.provenance import replaying

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emohead.cli.options import AsJson, BackendOption, BundleOption
 from emohead.cli.reporting import ends_cleanly, print_json, say
 from emohead.errors import BackendError
 
@@ -42,11 +43,9 @@ def serve(
         list[str] | None,
         typer.Option(help="Another name that callers may use; may be repeated."),
     ] = None,
-    backend: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, ort-tensorrt or tensorrt.")
-    ] = "auto",
-    bundle: Annotated[Path | None, typer.Option(help="Folder or zip of trained networks.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    backend: BackendOption = "auto",
+    bundle: BundleOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """Serve renders and live streams over HTTP."""
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from emohead.cli.options import BackendOption, BundleOption
 from emohead.cli.reporting import ends_cleanly, say
 
 __all__ = ["studio"]
@@ -25,10 +25,8 @@ def studio(
     max_upload_mb: Annotated[int, typer.Option(help="Largest file, megabytes.")] = 50,
     max_seconds: Annotated[float, typer.Option(help="Longest voice.")] = 180.0,
     max_megapixels: Annotated[float, typer.Option(help="Largest photo.")] = 25.0,
-    backend: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, ort-tensorrt or tensorrt.")
-    ] = "auto",
-    bundle: Annotated[Path | None, typer.Option(help="Folder or zip of trained networks.")] = None,
+    backend: BackendOption = "auto",
+    bundle: BundleOption = None,
 ) -> None:
     """Open the studio, a page in the browser."""
     from emohead.studio.limits import Limits

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emohead.cli.options import AsJson
 from emohead.cli.reporting import ends_cleanly, print_json, say
 from emohead.errors import InputError
 
@@ -37,7 +38,7 @@ def make(
     checks: Annotated[int, typer.Option(help="Attention checks per participant.")] = 0,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Rating talking faces",
     seed: Annotated[int, typer.Option(help="Seed of orders and opaque names.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Lay out a page on which people rate clips blindly, side by side."""
     from emohead.study.make import StudyPlan, make_study
@@ -82,7 +83,7 @@ def score(
     keep_inattentive: Annotated[
         bool, typer.Option(help="Count those who failed an attention check too.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
     """Turn answers into means with intervals and paired differences."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emohead.cli.options import AsJson, BundleOption, CpuBackend
 from emohead.cli.reporting import ends_cleanly, print_json, say
 
 __all__ = ["style"]
@@ -18,9 +19,9 @@ def style(
         Path, typer.Argument(help="Video of one person who talks.", show_default=False)
     ],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Style to write, .json.")] = None,
-    backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    bundle: Annotated[Path | None, typer.Option(help="Folder or zip of trained networks.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    backend: CpuBackend = "auto",
+    bundle: BundleOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure a person's own way of talking from a short video, for --style."""
     from emohead.footage import film_of

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emohead.cli.options import AsJson
 from emohead.cli.reporting import ends_cleanly, print_json
 from emohead.errors import InputError
 
@@ -27,7 +28,7 @@ def verify(
     trust: Annotated[
         Path | None, typer.Option(help="Root certificates, PEM, that a signature must lead to.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say whether emohead made a video, how, and whether it is still as it was written."""
     from emohead.provenance.verifying import verify_video

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final
 
 from emohead.client.errors import (
@@ -23,6 +22,7 @@ from emohead.client.errors import (
     RenderFailedError,
 )
 from emohead.client.live import LiveClient
+from emohead.closing import Closing
 from emohead.errors import BackendError, InputError
 from emohead.jobs.schema import FILES
 from emohead.service.live_protocol import Start
@@ -34,7 +34,7 @@ _BUSY: Final = (429, 503)
 _WATCH_PAUSE_S: Final = 1.0
 
 
-class Client:
+class Client(Closing):
     """Talks to one service; use it as a context manager, from one thread at a time.
 
     Parameters
@@ -257,17 +257,6 @@ class Client:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _answer(self, send: Callable[[], Any]) -> Any:
         """Send, and send again while the service is busy and there is patience."""

@@ -8,20 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emohead.client.errors import BusyError, ConnectionLostError, RefusedError
+from emohead.closing import Closing
 from emohead.errors import BackendError
 from emohead.service.live_protocol import Media, Start, unpack
 
 __all__ = ["LiveClient"]
 
 
-class LiveClient:
+class LiveClient(Closing):
     """A live stream; use it as a context manager. One thread may send, another iterate.
 
     Parameters
@@ -118,17 +118,6 @@ class LiveClient:
     def close(self) -> None:
         """Leave, whatever is left to come."""
         self._opened.close()
-
-    def __enter__(self) -> LiveClient:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _command(self, word: str) -> None:
         self._send(json.dumps({"type": word}))

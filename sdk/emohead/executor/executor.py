@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from emohead.closing import Closing
 from emohead.errors import BackendError, InputError
 from emohead.executor.lane import Lane, explained
 from emohead.executor.track import Track
@@ -38,7 +38,7 @@ class ExecutorStats:
     """Tracks that are open now."""
 
 
-class Executor:
+class Executor(Closing):
     """Renders many tracks at once; use it as a context manager.
 
     Ready tracks share a step: those that were served longest ago come first, so none starves. A
@@ -199,17 +199,6 @@ class Executor:
         self._preparing.shutdown(cancel_futures=True)
         for thread in self._threads:
             thread.join()
-
-    def __enter__(self) -> Executor:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _open(self) -> Track:
         track = Track(self._change, self._buffer_frames)

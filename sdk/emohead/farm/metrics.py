@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from emohead.closing import Closing
 from emohead.errors import BackendError, InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Metrics"]
 
 
-class Metrics:
+class Metrics(Closing):
     """Serves ``/metrics`` until it is closed; use it as a context manager.
 
     Parameters
@@ -97,9 +98,3 @@ class Metrics:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-    def __enter__(self) -> Metrics:
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        self.close()

@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from pydantic import ValidationError
 
+from emohead.closing import Closing
 from emohead.errors import InputError
 from emohead.jobs.record import Record
 
@@ -26,7 +26,7 @@ LOG_NAME: Final = "records.jsonl"
 logger = logging.getLogger(__name__)
 
 
-class RecordLog:
+class RecordLog(Closing):
     """Appends records to a file; use it as a context manager, from any thread.
 
     Every record is one write; the disk is told to keep them at most `sync_s` seconds later, and
@@ -75,17 +75,6 @@ class RecordLog:
         with self._lock:
             os.fsync(self._file)
             os.close(self._file)
-
-    def __enter__(self) -> RecordLog:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def read_records(path: Path) -> Iterator[Record]:

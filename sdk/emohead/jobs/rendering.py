@@ -12,9 +12,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from emohead.closing import Closing
 from emohead.errors import InputError
 from emohead.jobs.hashing import file_sha256, input_hashes, job_key
 from emohead.jobs.inputs import animate_job, find_face, read_inputs, shown_emotion
@@ -45,7 +45,7 @@ class _CancelledError(Exception):
     """Leaves the rendering of a cancelled job."""
 
 
-class JobRenderer:
+class JobRenderer(Closing):
     """Renders jobs with one head, from as many threads as it has tracks.
 
     Use it as a context manager, or `close` it.
@@ -144,17 +144,6 @@ class JobRenderer:
         """Stop the executor, if there is one; jobs in hand fail."""
         if self._executor is not None:
             self._executor.close()
-
-    def __enter__(self) -> JobRenderer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _rendered(
         self, job: Job, path: Path, progress: Progress | None, cancel: Cancel | None
