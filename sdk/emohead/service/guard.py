@@ -169,7 +169,7 @@ class Guard:
             message = f"expected the host to be one of {', '.join(sorted(self._hosts))}"
             return problem(403, "ForbiddenError", message)
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and _netloc_of(origin) != headers.get("host"):
             return problem(403, "ForbiddenError", "pages of other sites may not use this service")
         return None
 
@@ -252,6 +252,13 @@ async def _drain(receive: Receive, limit: int) -> None:
 
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(read(), _DRAIN_S)
+
+
+def _netloc_of(address: str) -> str:
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
 
 
 def _host_of(address: str) -> Any:
