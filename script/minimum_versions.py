@@ -51,6 +51,7 @@ def _arguments() -> argparse.Namespace:
 def _environment(folder: Path, version: str, extras: list[str]) -> str:
     """Install the lowest versions, then the tools; return the interpreter."""
     lowest = folder / "lowest.txt"
+    lowest.unlink(missing_ok=True)  # uv would keep what an earlier run chose
     chosen = [word for extra in extras for word in ("--extra", extra)]
     _run(
         "uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "--no-annotate",

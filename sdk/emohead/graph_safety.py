@@ -12,6 +12,8 @@ from typing import Final
 __all__ = ["objection"]
 
 _MAX_DEPTH: Final = 64
+_MAX_FIELDS: Final = 2_000_000
+"""Fields that are looked at: eighty times those of the largest stage."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 # Fields of each message that hold other messages (onnx.proto); a tensor's own are looked at below.
 _NESTED: Final[dict[str, dict[int, str]]] = {
@@ -46,21 +48,27 @@ def objection(model: bytes) -> str | None:
     if b"location" not in model:
         return None
     try:
-        elsewhere = _refers_elsewhere(memoryview(model), "model", 0)
+        elsewhere = _refers_elsewhere(memoryview(model), "model", 0, iter(range(_MAX_FIELDS)))
     except (ValueError, IndexError):
         return "is damaged"
     return "refers to data in another file" if elsewhere else None
 
 
-def _refers_elsewhere(message: memoryview, kind: str, depth: int) -> bool:
+def _refers_elsewhere(message: memoryview, kind: str, depth: int, left: Iterator[int]) -> bool:
     if depth > _MAX_DEPTH:
         raise ValueError("nested too deeply")
     nested = _NESTED[kind]
     for field, value in _fields(message):
+        if next(left, None) is None:
+            raise ValueError("too many fields")
         if kind == "tensor" and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value)):
             return True
         inner = nested.get(field)
-        if inner and isinstance(value, memoryview) and _refers_elsewhere(value, inner, depth + 1):
+        if (
+            inner
+            and isinstance(value, memoryview)
+            and _refers_elsewhere(value, inner, depth + 1, left)
+        ):
             return True
     return False
 

@@ -239,6 +239,12 @@ def test_damaged_graphs_are_refused(content: bytes) -> None:
     assert objection(content) == "is damaged"
 
 
+def test_graphs_of_endless_tiny_fields_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emohead.graph_safety._MAX_FIELDS", 1_000)
+    assert objection(b"\x08\x01" * 900 + b"\x32\x08location") is None
+    assert objection(b"\x08\x01" * 1_100 + b"\x32\x08location") == "is damaged"
+
+
 def test_graphs_with_compiled_engines_are_refused(tmp_path: Path) -> None:
     model = tiny_graph(EMOTION_ENCODER)
     model.graph.node.append(
