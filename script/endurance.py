@@ -179,7 +179,7 @@ def page(folder: Path) -> str:
                 f"| pictures and sound apart, ms | {points[0]['apart_ms']} | "
                 f"{last['apart_ms']} | worst {worst} |"
             )
-        for key, label in (("rss_mib", "resident memory, MiB"), (timing, timing)):
+        for key, label in (("rss_mib", "resident memory, MiB"), (timing, "processor ms, median")):
             series = Series(name=mode, x=[p["at"] for p in points], y=[p[key] for p in points])
             name = f"endurance-{mode}-{key.replace('_', '-')}.svg"
             (DOCS / "images" / name).write_text(_standing(lines([series], unit, label)), "utf-8")

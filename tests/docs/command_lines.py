@@ -56,7 +56,8 @@ def check_command(words: Sequence[str]) -> None:
     assert not any("…" in word for word in words), f"{words} is no command: write it out"
     program, *arguments = _ours(words)
     if program in OURS:
-        parse(OURS[program], program, arguments)
+        if arguments != ["--version"]:
+            parse(OURS[program], program, arguments)
         if program == "emohead" and arguments and arguments[0] in RUN_FOR_REAL:
             result = CliRunner().invoke(OURS[program], arguments)
             assert result.exit_code == 0, result.output

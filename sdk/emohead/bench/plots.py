@@ -16,6 +16,7 @@ _COLOURS = ("#2563a8", "#d9822b", "#2e8b57", "#8e44ad", "#c0392b", "#5b6775")
 _WIDTH, _LEFT, _RIGHT = 760, 190, 90
 _ROW, _BAR = 17, 13
 _HEIGHT, _TOP, _FOOT = 260, 14, 40
+_MARKS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,8 @@ def lines(series: Sequence[Series], x_label: str, y_label: str) -> str:
         _, y = at(low, value)
         parts.append(f'<path d="M70 {y:.1f}H{70 + width}" stroke="#dde3ea"/>')
         parts.append(_text(62, y + 4, _number(value), "end"))
-    for x in sorted(set(xs)):
+    places = sorted(set(xs))
+    for x in places[:: -(-len(places) // _MARKS)]:
         parts.append(_text(at(x, 0)[0], _HEIGHT - _FOOT + 16, _number(x), "middle"))
     for own in series:
         points = [at(x, y) for x, y in zip(own.x, own.y, strict=True)]
