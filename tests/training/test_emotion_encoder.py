@@ -280,6 +280,8 @@ def test_accuracy_counts_only_test_people_and_labelled_classes(tmp_path: Path) -
     assert figures["emotion_accuracy_ravdess"] == 0.5
     assert figures["emotion_clips_ravdess"] == 2
     assert figures["emotion_recall_ravdess"] == {"sad": 0.0, "surprised": 1.0}
+    assert figures["emotion_by_group_ravdess"] == {"men (1)": 0.5}
+    assert figures["emotion_by_group_cremad"] == {}
     assert figures["emotion_clips_cremad"] == 1
     # CREMA-D does not label surprise: the next best class answers.
     assert figures["emotion_confusion_cremad"][EMOTIONS.index("happy")][0] == 1

@@ -84,7 +84,8 @@ def _groups(dataset: str, speakers: Iterable[str]) -> dict[str, str]:
     """Sex of RAVDESS actors, whose odd numbers are men; other corpora do not name it."""
     if dataset != "ravdess":
         return {}
-    return {speaker: "men" if int(speaker) % 2 else "women" for speaker in speakers}
+    numbers = {speaker: int(speaker.rpartition("-")[2]) for speaker in speakers}
+    return {speaker: "men" if number % 2 else "women" for speaker, number in numbers.items()}
 
 
 def _confusion(labels: NDArray[np.int64], guesses: NDArray[np.int64]) -> NDArray[np.int64]:
