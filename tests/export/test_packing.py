@@ -42,8 +42,8 @@ def test_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
 
 def test_equal_content_makes_equal_zips(tmp_path: Path) -> None:
     files = {"manifest.json": b"{}", "x.onnx": b"x"}
-    packing._write_zip(files, tmp_path / "a.zip")
-    packing._write_zip(files, tmp_path / "b.zip")
+    packing.write_zip(files, tmp_path / "a.zip")
+    packing.write_zip(files, tmp_path / "b.zip")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 

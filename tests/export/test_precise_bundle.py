@@ -88,7 +88,7 @@ def test_talking_head_runs_the_graphs_asked_for(mixed: Bundle, tiny_bundle: Path
     watched = Watched(mixed.path, mixed.manifest, mixed._files)
     TalkingHead.load(watched, backend="cpu", precision="fp16")
     assert dict(opened) == {s: "fp16" if s == RENDERER.name else "fp32" for s in STAGES}
-    with pytest.raises(BundleError, match="the bundle has none"):
+    with pytest.raises(BundleError, match="expected graphs in fp16, the bundle has fp32"):
         TalkingHead.load(tiny_bundle, backend="cpu", precision="fp16")
 
 

@@ -119,7 +119,7 @@ def test_command_line_writes_every_stage(tiny_bundle: Path, tmp_path: Path) -> N
     assert json.loads(result.stdout)["models"] == list(STAGES)
     refused = CliRunner().invoke(app, [*arguments[:-1], "--precision", "int8"])
     assert refused.exit_code == 2
-    assert "the bundle has none" in refused.stderr
+    assert "expected graphs in int8, the bundle has fp32" in refused.stderr
 
 
 def test_missing_extra_is_said_in_a_sentence(

@@ -90,7 +90,7 @@ def test_valence_and_arousal_reach_the_clip(tiny_bundle: Path, voice: Path, tmp_
         (("--va", "0.6"), "--va 0.6,-0.2"),
         (("--va", "0.6,2"), "expected arousal in [-1, 1]"),
         (("--va", "0,0", "--emotion", "sad"), "--emotion, --va: choose one"),
-        (("--emotion-track", "nowhere.json"), "cannot be read"),
+        (("--emotion-track", "nowhere.json"), "does not exist"),
         (("--emotion-from", "nowhere.wav"), "nowhere.wav"),
         (("--emotion-fit", "loop"), "stretch or hold"),
     ],

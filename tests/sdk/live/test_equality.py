@@ -38,7 +38,7 @@ def stream_of(head, face, **how) -> Iterator[tuple]:
     """Open a stream and the list of landmarks that it draws."""
     drawer = _Drawer(None, None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("emohead.head.FrameRenderer", lambda *_: drawer)
+        patch.setattr("emohead.online.FrameRenderer", lambda *_: drawer)
         live = head.stream(face, **how)
     with live:
         yield live, drawer.points

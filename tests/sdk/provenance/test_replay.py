@@ -137,8 +137,11 @@ def test_commands_tell_and_end_by_what_they_found(
     other = _altered(clip, rendered, tmp_path, b'"num_frames":10', b'"num_frames":11')
     code, found = run("verify", other)
     assert (code, found["pictures"]) == (4, "altered")
-    code, found = run("verify", SAMPLE_FACE)
+    other = _altered(clip, rendered, tmp_path, b'"num_frames":10', b'"num_frames":1x')
+    code, found = run("verify", other)
     assert (code, found["emohead"]) == (3, False)
+    code, found = run("verify", SAMPLE_FACE)
+    assert (code, found["error"]["type"]) == (2, "InputError")
     code, found = run("verify", tmp_path / "none.mp4")
     assert (code, found["error"]["type"]) == (2, "InputError")
 
