@@ -7,13 +7,16 @@ PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 AGENTS := $(VENVS)/agents
 
-.PHONY: test-agents test-minimum dist sbom fuzz demo test smoke lint format bench docs pages clean
+.PHONY: test-agents test-minimum dist sbom fuzz demo test smoke lint format bench docs pages clean coverage
 
 demo: $(RUN)/installed
 	$(RUN)/bin/emohead demo --out out/demo.mp4
 
 test: $(DEV)/installed
 	$(DEV)/bin/python -m pytest
+
+coverage: $(DEV)/installed
+	$(DEV)/bin/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 smoke: $(DEV)/installed
 	rm -rf out/smoke
