@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from enum import IntEnum
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +17,16 @@ import onnx
 import onnxruntime as ort
 
 from .fake_cuda import FakeGpu
+from .fake_trt_names import (
+    DataType,
+    ErrorCode,
+    ILogger,
+    IProgressMonitor,
+    MemoryPoolType,
+    TensorIOMode,
+    builder_flags,
+    creation_flags,
+)
 
 VERSIONS = {
     "8.6": ("tensorrt", "8.6.1"),
@@ -26,52 +35,6 @@ VERSIONS = {
     "rtx": ("tensorrt_rtx", "1.7.1.116"),
 }
 HALF, FLOAT, INT64 = 10, 1, 7
-
-
-class TensorIOMode(IntEnum):
-    NONE = 0
-    INPUT = 1
-    OUTPUT = 2
-
-
-class DataType(IntEnum):
-    FLOAT = 0
-    HALF = 1
-    INT64 = 8
-
-
-class MemoryPoolType(IntEnum):
-    WORKSPACE = 0
-
-
-class ErrorCode(IntEnum):
-    INVALID_NODE = 5
-    UNSUPPORTED_NODE = 8
-
-
-class ILogger:
-    INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = range(5)
-
-    def log(self, severity: int, msg: str) -> None:
-        raise NotImplementedError
-
-
-class IProgressMonitor:
-    pass
-
-
-def _creation_flags(version: str) -> Any:
-    names = {"8.6": {"EXPLICIT_BATCH": 0}, "10": {"EXPLICIT_BATCH": 0, "STRONGLY_TYPED": 1}}
-    return IntEnum("NetworkDefinitionCreationFlag", names.get(version, {"STRONGLY_TYPED": 1}))
-
-
-def _builder_flags(version: str) -> Any:
-    names = {"TF32": 7}
-    if version in ("8.6", "10"):
-        names |= {"FP16": 0, "INT8": 1}
-    if version == "rtx":
-        names |= {"REQUIRE_USER_ALLOCATION": 20}
-    return IntEnum("BuilderFlag", names)
 
 
 class Tensor:
@@ -379,7 +342,7 @@ def make_trt(
     """
     name, full = VERSIONS[version]
     trt = ModuleType(name)
-    creation, seen = _creation_flags(version), dict[str, Any]()
+    creation, seen = creation_flags(version), dict[str, Any]()
     own: dict[str, Any] = {"_version": version, "_gpu": gpu, "_creation": creation}
     own |= {"_complaint": complaint, "_seen": seen}
     if version in ("8.6", "10"):
@@ -392,7 +355,7 @@ def make_trt(
         __version__=full,
         ILogger=ILogger,
         NetworkDefinitionCreationFlag=creation,
-        BuilderFlag=_builder_flags(version),
+        BuilderFlag=builder_flags(version),
         MemoryPoolType=MemoryPoolType,
         TensorIOMode=TensorIOMode,
         DataType=DataType,

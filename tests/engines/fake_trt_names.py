@@ -1,0 +1,52 @@
+"""Enumerations and interfaces of TensorRT as each version has them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+
+class TensorIOMode(IntEnum):
+    NONE = 0
+    INPUT = 1
+    OUTPUT = 2
+
+
+class DataType(IntEnum):
+    FLOAT = 0
+    HALF = 1
+    INT64 = 8
+
+
+class MemoryPoolType(IntEnum):
+    WORKSPACE = 0
+
+
+class ErrorCode(IntEnum):
+    INVALID_NODE = 5
+    UNSUPPORTED_NODE = 8
+
+
+class ILogger:
+    INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = range(5)
+
+    def log(self, severity: int, msg: str) -> None:
+        raise NotImplementedError
+
+
+class IProgressMonitor:
+    pass
+
+
+def creation_flags(version: str) -> Any:
+    names = {"8.6": {"EXPLICIT_BATCH": 0}, "10": {"EXPLICIT_BATCH": 0, "STRONGLY_TYPED": 1}}
+    return IntEnum("NetworkDefinitionCreationFlag", names.get(version, {"STRONGLY_TYPED": 1}))
+
+
+def builder_flags(version: str) -> Any:
+    names = {"TF32": 7}
+    if version in ("8.6", "10"):
+        names |= {"FP16": 0, "INT8": 1}
+    if version == "rtx":
+        names |= {"REQUIRE_USER_ALLOCATION": 20}
+    return IntEnum("BuilderFlag", names)
