@@ -253,23 +253,31 @@ def install_cuda_bindings(monkeypatch: pytest.MonkeyPatch, gpu: FakeGpu | None) 
         monkeypatch.setitem(sys.modules, name, module)
 
 
-def runtime_names(gpu: FakeGpu) -> dict[str, Any]:
-    """The part of the CUDA runtime API that we use, as cuda-bindings spells it."""
-    good = cudaError_t.cudaSuccess
+def _answering(call: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
+    """The call with a status before its value, which is how cuda-bindings answers."""
 
-    def answering(call: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
-        def answer(*arguments: Any) -> tuple[Any, ...]:
-            value = call(*arguments)
-            return (good,) if value is None else (good, value)
+    def answer(*arguments: Any) -> tuple[Any, ...]:
+        value = call(*arguments)
+        good = cudaError_t.cudaSuccess
+        return (good,) if value is None else (good, value)
 
-        return answer
+    return answer
 
+
+def _copier(gpu: FakeGpu) -> Callable[..., None]:
     def copy(target: int, source: int, size: int, kind: int, stream: int) -> None:
         is_up = kind == cudaMemcpyKind.cudaMemcpyHostToDevice
         host = np.ctypeslib.as_array(
             (ctypes.c_uint8 * size).from_address(source if is_up else target)
         )
         gpu.upload(target, host, stream) if is_up else gpu.download(host, source, stream)
+
+    return copy
+
+
+def runtime_names(gpu: FakeGpu) -> dict[str, Any]:
+    """The part of the CUDA runtime API that we use, as cuda-bindings spells it."""
+    good = cudaError_t.cudaSuccess
 
     def end_capture(stream: int) -> tuple[Any, ...]:
         graph = gpu.end_capture(stream)
@@ -302,11 +310,11 @@ def runtime_names(gpu: FakeGpu) -> dict[str, Any]:
         "cudaGraphDestroy": lambda graph: None,
         "cudaGraphLaunch": gpu.launch,
         "cudaGraphExecDestroy": lambda graph: gpu.graphs.pop(graph) and None,
-        "cudaMemcpyAsync": copy,
+        "cudaMemcpyAsync": _copier(gpu),
         "cudaMemsetAsync": gpu.clear,
         "cudaGetErrorString": lambda code: b"out of memory",
     }
-    return {name: answering(call) for name, call in plain.items()} | {
+    return {name: _answering(call) for name, call in plain.items()} | {
         "cudaError_t": cudaError_t,
         "cudaMemcpyKind": cudaMemcpyKind,
         "cudaStreamCaptureMode": cudaStreamCaptureMode,
