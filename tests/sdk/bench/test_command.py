@@ -91,7 +91,8 @@ def test_memory_does_not_grow_with_the_clip(tiny_bundle: Path):
     )
     assert (short.num_frames, long.num_frames) == (50, 1000)
     if long.peak_rss_mib is not None:
-        assert long.peak_rss_mib < 1.05 * short.peak_rss_mib
+        # Equal runs differ by some MiB; a clip that is held whole would add more than fifty.
+        assert long.peak_rss_mib < 1.05 * short.peak_rss_mib + 10
 
 
 def test_tracks_are_rendered_together(tiny_bundle: Path):

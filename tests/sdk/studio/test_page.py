@@ -44,11 +44,15 @@ def set_number(page: Page, widget: str, value: float) -> None:
 
 
 def render(page: Page) -> None:
-    """Press the button, see the preview, and wait for the video."""
+    """Press the button and wait for the new video; a few frames may be done before any preview."""
+    before = page.evaluate("document.querySelector('#video video')?.src ?? ''")
     page.click("#render")
-    page.wait_for_selector("#stage img")
+    page.wait_for_function(
+        "before => { const video = document.querySelector('#video video');"
+        " return video && video.src && video.src !== before && video.readyState >= 2; }",
+        arg=before,
+    )
     page.wait_for_selector("#video video")
-    page.wait_for_function("document.querySelector('#video video').readyState >= 2")
 
 
 def download(page: Page, button: str, folder: Path) -> Path:
