@@ -17,7 +17,8 @@ __all__ = ["SCHEMA_VERSION", "Manifest", "Source", "StageEntry", "Training", "Va
 SCHEMA_VERSION: Final = 1
 
 # Control characters would act on the terminal that shows them.
-Text = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")]
+_PRINTABLE: Final = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"
+Text = Annotated[str, Field(max_length=4000, pattern=_PRINTABLE)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(max_length=120, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.onnx$")]
 
@@ -96,7 +97,8 @@ class Manifest(_Record):
     """What a bundle contains and where it comes from."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    name: Annotated[Text, Field(min_length=1)]
+    # Not Text with a minimum: before 2.12 pydantic takes a field of two Fields for optional.
+    name: Annotated[str, Field(min_length=1, max_length=4000, pattern=_PRINTABLE)]
     emohead_version: Text
     """Version that exported the bundle."""
     created: Text
