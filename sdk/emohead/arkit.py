@@ -17,7 +17,14 @@ from emohead.geometry.landmarks import EYELID_PAIRS, LIP_PAIRS
 from emohead.landmark_track import LandmarkTrack
 from emohead.stages import NUM_LANDMARKS
 
-__all__ = ["BLENDSHAPES", "UNTOLD", "blendshapes_from", "blendshapes_of", "eye_angles"]
+__all__ = [
+    "BLENDSHAPES",
+    "UNTOLD",
+    "blendshapes_from",
+    "blendshapes_of",
+    "eye_angles",
+    "eye_looks",
+]
 
 Array = NDArray[np.float64]
 
@@ -165,7 +172,9 @@ def blendshapes_from(
     looks = np.zeros((len(faces), 2)) if gaze is None else np.asarray(gaze, np.float64)
     if looks.shape != (len(faces), 2):
         raise InputError(f"expected a gaze of shape ({len(faces)}, 2), got {looks.shape}")
-    found = _mouth(faces, rest) | _brows(faces - rest) | _looks(looks)
+    found = (
+        _mouth(faces, rest) | _brows(faces - rest) | eye_looks(*(eye_angles(looks) / LOOK_RAD).T)
+    )
     for side, pairs in (("Right", EYELID_PAIRS[:2]), ("Left", EYELID_PAIRS[2:])):
         found |= _eye(faces, rest, side, pairs)
     none = np.zeros(len(faces))
@@ -269,9 +278,19 @@ def _eye(
     }
 
 
-def _looks(gaze: Array) -> dict[str, Array]:
-    """Where both eyes look; right as the viewer sees it is the person's left."""
-    right, down = (eye_angles(gaze) / LOOK_RAD).T
+def eye_looks(right: Array, down: Array) -> dict[str, Array]:
+    """Name where both eyes look.
+
+    Parameters
+    ----------
+    right, down : (T,) float64
+        Signed amounts, 1 a full look; right as the viewer sees it is the person's left.
+
+    Returns
+    -------
+    dict of str to (T,) float64
+        Signed amounts of the eight curves ``eyeLook…``; those below 0 are none.
+    """
     return {
         "eyeLookOutLeft": right,
         "eyeLookInRight": right,

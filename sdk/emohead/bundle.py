@@ -20,7 +20,7 @@ from emohead.geometry.topology import TOPOLOGY
 from emohead.graph_choice import graph_entry
 from emohead.graph_safety import objection
 from emohead.metadata import REEXPORT, check_metadata
-from emohead.reading import shown
+from emohead.reading import first_problem, shown
 from emohead.runner import OrtRunner, Runner
 from emohead.stages import STAGES
 
@@ -272,9 +272,8 @@ def _manifest_from(path: Path, content: bytes) -> Manifest:
     try:
         return Manifest.model_validate_json(content)
     except ValidationError as err:
-        first = err.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        field, problem = first_problem(err, "the whole file")
         raise BundleError(
             f"{path}: {MANIFEST_NAME} does not fit this version of emohead: {field}: "
-            f"{first['msg']}; make the bundle again with `{REEXPORT}`"
+            f"{problem}; make the bundle again with `{REEXPORT}`"
         ) from err

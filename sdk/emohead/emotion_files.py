@@ -5,7 +5,6 @@ Slow to import (pydantic). Not here: the track itself (``emotion_track.py``).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -15,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from emohead.emotion import EMOTIONS, Emotion, emotion_from
 from emohead.emotion_track import EmotionTrack
 from emohead.errors import InputError
-from emohead.reading import read_file, shown
+from emohead.reading import first_problem, read_file, shown
 from emohead.valence_arousal import VA
-from emohead.whole_files import check_target, whole_file
+from emohead.whole_files import check_target, write_json
 
 __all__ = [
     "FORMAT",
@@ -120,10 +119,9 @@ def track_from_json(text: str | bytes) -> EmotionTrack:
     try:
         record = TrackRecord.model_validate_json(text)
     except ValidationError as err:
-        first = err.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        place, problem = first_problem(err, "the whole")
         raise InputError(
-            f"expected the JSON of an emotion track, got {first['msg']} at {place}: "
+            f"expected the JSON of an emotion track, got {problem} at {place}: "
             "see docs/directing.md, or write one with `emohead emotion SPEECH -o track.json`"
         ) from err
     return track_from_record(record)
@@ -175,10 +173,7 @@ def write_track(track: EmotionTrack, path: str | Path) -> Path:
     InputError
         If `path` cannot be written to.
     """
-    target = check_track_output(path)
-    with whole_file(target, _WHAT) as temporary:
-        temporary.write_text(json.dumps(track_as_dict(track), indent=1) + "\n", encoding="utf-8")
-    return target
+    return write_json(track_as_dict(track), path, _WHAT)
 
 
 def check_track_output(path: str | Path) -> Path:

@@ -22,7 +22,7 @@ from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
 from emohead.landmark_track import LandmarkTrack
 from emohead.limits import limits
-from emohead.reading import read_file, shown
+from emohead.reading import first_problem, read_file, shown
 from emohead.stages import NUM_LANDMARKS
 from emohead.whole_files import check_target, whole_file
 
@@ -128,10 +128,9 @@ def read_landmarks(path: str | Path) -> LandmarkTrack:
     try:
         return reader(content)
     except ValidationError as err:
-        first = err.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        place, problem = first_problem(err, "the whole")
         raise InputError(
-            f"{path}: expected landmarks, got {first['msg']} at {place}: see docs/landmarks.md"
+            f"{path}: expected landmarks, got {problem} at {place}: see docs/landmarks.md"
         ) from err
     except InputError as err:
         raise InputError(f"{path}: {err}") from err

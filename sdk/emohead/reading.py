@@ -10,18 +10,41 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from emohead.errors import InputError
 from emohead.limits import limits, raise_it
 
-__all__ = ["checked_file", "json_from", "read_file", "shown"]
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+__all__ = ["checked_file", "first_problem", "json_from", "read_file", "shown"]
 
 
 def shown(given: object) -> str:
     """Text of a path or value for a message: one line, printable, at most 200 characters."""
     text = "".join(c if c.isprintable() else "?" for c in str(given))
     return text if len(text) <= 200 else f"{text[:120]}…{text[-60:]}"
+
+
+def first_problem(error: ValidationError, whole: str) -> tuple[str, str]:
+    """Say where a record is wrong first, and how.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+    whole : str
+        How the message calls the place of a problem that no field has alone.
+
+    Returns
+    -------
+    place : str
+        Names and numbers from the outside in, with dots between them.
+    problem : str
+        pydantic's words.
+    """
+    first = error.errors()[0]
+    return ".".join(str(part) for part in first["loc"]) or whole, first["msg"]
 
 
 def checked_file(path: str | Path, what: str, advice: str) -> Path:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emohead.bundle_files import SIGNATURE_NAME
 from emohead.errors import BackendError, BundleError, InputError
-from emohead.reading import read_file, shown
+from emohead.reading import first_problem, read_file, shown
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -183,10 +183,9 @@ def _read_signature(content: bytes, where: Path) -> Signature:
     try:
         return Signature.model_validate_json(content)
     except ValidationError as err:
-        first = err.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        field, problem = first_problem(err, "the whole file")
         raise BundleError(
-            f"{where}: {SIGNATURE_NAME} is malformed at {field} ({first['msg']}); "
+            f"{where}: {SIGNATURE_NAME} is malformed at {field} ({problem}); "
             "get the bundle from its maker, or sign it again"
         ) from err
 

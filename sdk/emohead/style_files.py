@@ -5,16 +5,15 @@ Slow to import (pydantic). Not here: the style itself (``style.py``).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from emohead.errors import InputError
-from emohead.reading import read_file, shown
+from emohead.reading import first_problem, read_file, shown
 from emohead.style import BOUNDS, Style
-from emohead.whole_files import check_target, whole_file
+from emohead.whole_files import check_target, write_json
 
 __all__ = ["FORMAT", "check_style_output", "read_style", "style_as_dict", "write_style"]
 
@@ -62,10 +61,9 @@ def read_style(path: str | Path) -> Style:
     try:
         record = _Style.model_validate_json(content)
     except ValidationError as err:
-        first = err.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        place, problem = first_problem(err, "the whole")
         raise InputError(
-            f"{shown(path)}: expected the JSON of a style, got {first['msg']} at {place}: write "
+            f"{shown(path)}: expected the JSON of a style, got {problem} at {place}: write "
             "one with `emohead style REFERENCE -o style.json`"
         ) from err
     factors = {name: getattr(record, name) for name in BOUNDS}
@@ -90,10 +88,7 @@ def write_style(style: Style, path: str | Path) -> Path:
     InputError
         If `path` cannot be written to.
     """
-    target = check_style_output(path)
-    with whole_file(target, _WHAT) as temporary:
-        temporary.write_text(json.dumps(style_as_dict(style), indent=1) + "\n", encoding="utf-8")
-    return target
+    return write_json(style_as_dict(style), path, _WHAT)
 
 
 def check_style_output(path: str | Path) -> Path:

@@ -5,15 +5,17 @@ Called by whoever writes tracks, landmarks, curves and styles. Not here: videos 
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from emohead.errors import InputError
 
-__all__ = ["check_target", "whole_file"]
+__all__ = ["check_target", "whole_file", "write_json"]
 
 
 def check_target(path: str | Path, suffixes: Sequence[str], what: str) -> Path:
@@ -80,3 +82,17 @@ def whole_file(target: Path, what: str) -> Iterator[Path]:
         raise InputError(f"the {what} {target} cannot be written ({err})") from err
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(record: dict[str, Any], path: str | Path, what: str) -> Path:
+    """Write a record as a ``.json`` file, whole or not at all; `what` as in ``check_target``.
+
+    Raises
+    ------
+    InputError
+        If `path` cannot be written to.
+    """
+    target = check_target(path, (".json",), what)
+    with whole_file(target, what) as temporary:
+        temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return target

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emohead.errors import InputError
-from emohead.reading import read_file
+from emohead.reading import first_problem, read_file
 
 __all__ = [
     "FORMAT",
@@ -233,10 +233,9 @@ def read_report(path: Path) -> Report:
     try:
         return Report.model_validate_json(content)
     except ValidationError as err:
-        first = err.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        field, problem = first_problem(err, "the whole file")
         raise InputError(
-            f"{path}: expected a report of format {FORMAT}, but {field}: {first['msg']}; "
+            f"{path}: expected a report of format {FORMAT}, but {field}: {problem}; "
             "measure again with `emohead bench`"
         ) from err
 

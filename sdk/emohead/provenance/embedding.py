@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from emohead.errors import EmoheadError, InputError
 from emohead.media import open_media, reason_of
-from emohead.reading import checked_file, shown
+from emohead.reading import checked_file, first_problem, shown
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -161,9 +161,8 @@ def manifest_from(text: str) -> tuple[ClipManifest | None, str]:
     try:
         return ClipManifest.model_validate_json(text), ""
     except ValidationError as err:
-        first = err.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        return None, f"the long description is no manifest of emohead ({place}: {first['msg']})"
+        place, problem = first_problem(err, "the whole")
+        return None, f"the long description is no manifest of emohead ({place}: {problem})"
 
 
 def _streams(container: InputContainer, fps: int | None) -> Streams:

@@ -19,6 +19,7 @@ from emohead.agents.pacing import paced
 from emohead.errors import EmoheadError, InputError
 from emohead.head import TalkingHead
 from emohead.images import image_from
+from emohead.reading import first_problem
 from emohead.service.live_protocol import Media, Start, pack, read_command
 from emohead.service.metrics import Metrics
 from emohead.stream import AudioFrame, TalkingStream, VideoFrame
@@ -56,9 +57,8 @@ async def read_start(socket: WebSocket) -> Start:
     except KeyError as err:
         raise InputError("expected the message `start` as text, got a binary one") from err
     except ValidationError as err:
-        first = err.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the message"
-        raise InputError(f"the message `start` cannot be used: {place}: {first['msg']}") from err
+        place, problem = first_problem(err, "the message")
+        raise InputError(f"the message `start` cannot be used: {place}: {problem}") from err
 
 
 class LiveSession:

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emohead.errors import InputError
-from emohead.reading import read_file
+from emohead.reading import first_problem, read_file
 
 __all__ = ["QUESTIONS", "Answers", "Check", "Clip", "Key", "Rating", "Score", "read_record"]
 
@@ -117,9 +117,8 @@ def read_record(path: Path, record: type[R], what: str) -> R:
     try:
         return record.model_validate_json(content)
     except ValidationError as err:
-        first = err.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "its content"
+        place, problem = first_problem(err, "its content")
         raise InputError(
-            f"the {what} {path} is malformed at {place} ({first['msg'].lower()}): "
+            f"the {what} {path} is malformed at {place} ({problem.lower()}): "
             "give the file as the study wrote it"
         ) from err

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from emohead.arkit import eye_looks
 from emohead.life import blinks, glances
 from emohead_training.actors.actions import ACTION_INDEX, NUM_ACTIONS
 
@@ -40,18 +41,7 @@ def living(num_frames: int, fps: float, rng: Generator) -> NDArray[np.float32]:
     times = begin + np.arange(num_frames) / fps
     closed = blinks(times, seed)
     right, down = glances(times, seed, float(rng.uniform(0.3, 1.0))).T * _LOOK_OF_GLANCE
-    amounts = {
-        "eyeBlinkLeft": closed,
-        "eyeBlinkRight": closed,
-        "eyeLookOutLeft": right,
-        "eyeLookInRight": right,
-        "eyeLookInLeft": -right,
-        "eyeLookOutRight": -right,
-        "eyeLookDownLeft": down,
-        "eyeLookDownRight": down,
-        "eyeLookUpLeft": -down,
-        "eyeLookUpRight": -down,
-    }
+    amounts = {"eyeBlinkLeft": closed, "eyeBlinkRight": closed, **eye_looks(right, down)}
     for name, amount in amounts.items():
         actions[:, ACTION_INDEX[name]] = np.maximum(amount, 0)
     return actions
