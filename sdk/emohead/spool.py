@@ -81,7 +81,7 @@ class Spool:
 
 
 def rows_of(array: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
-    """Rows `start` to `stop` of an array; those of a spool's file leave memory again."""
+    """Rows `start` to `stop` of an (n, ...) array; those of a spool's file leave memory again."""
     mapped = _mapping_of(array)
     if mapped is None:
         return array[start:stop]
@@ -92,7 +92,7 @@ def rows_of(array: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
 
 
 def blocks_of(array: NDArray[Any], num_rows: int) -> Iterator[NDArray[Any]]:
-    """Cut an array into blocks of `num_rows`, the last one shorter; see ``rows_of``."""
+    """Cut an (n, ...) array into blocks of `num_rows`, the last shorter; see ``rows_of``."""
     for start in range(0, len(array), num_rows):
         yield rows_of(array, start, start + num_rows)
 

@@ -43,7 +43,7 @@ def face_origin(
     face_box: Sequence[float] | None,
     landmarks: NDArray[np.floating] | str | Path | None,
 ) -> FaceOrigin:
-    """Note what ``TalkingHead.portrait`` was given."""
+    """Note what ``TalkingHead.portrait`` was given: (h, w, 3) uint8, (4,) px, (68, 2 or 3) px."""
     return FaceOrigin(
         file_sha256=None if isinstance(photo, np.ndarray) else file_sha256(photo),
         face_box=None if face_box is None else tuple(float(number) for number in face_box),
