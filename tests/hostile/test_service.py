@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,18 +46,31 @@ def server(data: Path) -> Iterator[Running]:
         yield running
 
 
+@contextmanager
+def closed_line() -> Iterator[None]:
+    """Bear that the other side has closed the line."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno not in (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN):
+            raise
+
+
 def raw(server: Running, request: bytes) -> tuple[int, bytes]:
     """Send bytes as they are; status and body of the answer, 0 where the line is just closed."""
     port = int(server.url.rsplit(":", 1)[1])
     with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
-        line.sendall(request)
-        line.shutdown(socket.SHUT_WR)
         parts = []
         try:
-            while part := line.recv(65_536):
-                parts.append(part)
-        except ConnectionResetError:
-            pass
+            # The service may hang up in the middle; only silence is a failure.
+            with closed_line():
+                line.sendall(request)
+                line.shutdown(socket.SHUT_WR)
+            with closed_line():
+                while part := line.recv(65_536):
+                    parts.append(part)
+        except TimeoutError as err:
+            raise AssertionError("the service does not answer") from err
     answer = b"".join(parts)
     head, _, body = answer.partition(b"\r\n\r\n")
     return (int(head.split(b" ")[1]) if head else 0), body
