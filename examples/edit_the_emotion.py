@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from emohead import Shaping, TalkingHead, read_audio
-from emohead.emotion_files import write_track
+from emohead.emotion.files import write_track
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 
 

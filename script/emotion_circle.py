@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from emohead import VA, Audio, Portrait, TalkingHead
+from emohead.emotion.valence_arousal import circle_angles
 from emohead.samples import SAMPLE_FACE
-from emohead.valence_arousal import circle_angles
 
 RINGS = ((0.0, 1), (0.5, 6), (1.0, 12))
 """Radius, and how many faces lie on it."""

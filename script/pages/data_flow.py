@@ -110,7 +110,7 @@ BOXES = (
         160,
         210,
         150,
-        ("emotion_windows.py",),
+        ("emotion/windows.py",),
         ("128 bands, 3 s at a time;", "one emotion for the clip,", "or one that follows the voice"),
         (stages.EMOTION_ENCODER,),
     ),
@@ -190,7 +190,7 @@ ARROWS = (
     Arrow(((300, 738), (300, 766), (175, 766), (175, 794))),
     Arrow(((525, 738), (525, 794)), "frame (256, 256, 3) uint8", (533, 771)),
 )
-NOTES = (("or given: emotion_track.py", 337, 354, "end"),)
+NOTES = (("or given: emotion/track.py", 337, 354, "end"),)
 
 
 def drawing() -> str:

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from emohead.audio import Audio, read_audio
     from emohead.clip import Clip
     from emohead.emotion import Emotion
-    from emohead.emotion_shaping import Shaping
-    from emohead.emotion_track import EmotionTrack
+    from emohead.emotion.shaping import Shaping
+    from emohead.emotion.track import EmotionTrack
+    from emohead.emotion.valence_arousal import VA
     from emohead.head import TalkingHead
-    from emohead.landmark_track import LandmarkTrack
+    from emohead.landmarks.track import LandmarkTrack
     from emohead.live.frames import AudioFrame, VideoFrame
     from emohead.portrait import Portrait
     from emohead.provenance.signing import Signer
     from emohead.provenance.verifying import Verdict, verify_video
     from emohead.stream import TalkingStream
     from emohead.style import Style
-    from emohead.valence_arousal import VA
 
 __version__ = "0.1.0"
 
@@ -68,16 +68,16 @@ _HOMES = {
     "AudioFrame": "emohead.live.frames",
     "Clip": "emohead.clip",
     "Emotion": "emohead.emotion",
-    "EmotionTrack": "emohead.emotion_track",
-    "LandmarkTrack": "emohead.landmark_track",
+    "EmotionTrack": "emohead.emotion.track",
+    "LandmarkTrack": "emohead.landmarks.track",
     "Portrait": "emohead.portrait",
-    "Shaping": "emohead.emotion_shaping",
+    "Shaping": "emohead.emotion.shaping",
     "Signer": "emohead.provenance.signing",
     "Style": "emohead.style",
     "TalkingHead": "emohead.head",
     "TalkingStream": "emohead.stream",
     "Verdict": "emohead.provenance.verifying",
-    "VA": "emohead.valence_arousal",
+    "VA": "emohead.emotion.valence_arousal",
     "VideoFrame": "emohead.live.frames",
     "read_audio": "emohead.audio",
     "verify_video": "emohead.provenance.verifying",

@@ -2,7 +2,7 @@
 
 Decoding streams in blocks, and long speech waits in a temporary file (``spool.py``): memory does
 not grow with it. Called by ``head.py``.
-Not here: spectrograms (``mel.py``, ``emotion_reader.py``) and writing sound (``video.py``).
+Not here: spectrograms (``mel.py``, ``emotion/windows.py``) and writing sound (``video.py``).
 """
 
 from __future__ import annotations

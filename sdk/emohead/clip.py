@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from emohead.audio import Audio
 from emohead.emotion import Emotion
-from emohead.emotion_track import EmotionTrack
-from emohead.landmark_track import LandmarkTrack
+from emohead.emotion.track import EmotionTrack
+from emohead.landmarks.track import LandmarkTrack
 from emohead.portrait import Portrait
 from emohead.provenance.making import Making
 from emohead.render import FrameRenderer, PortraitFeatures
@@ -132,7 +132,7 @@ class Clip:
         InputError
             If `path` cannot be written to.
         """
-        from emohead.landmark_track_files import write_landmarks
+        from emohead.landmarks.files import write_landmarks
 
         return write_landmarks(self.landmark_track, path)
 
@@ -154,7 +154,7 @@ class Clip:
         InputError
             If `path` cannot be written to.
         """
-        from emohead.live_link import write_live_link
+        from emohead.landmarks.live_link import write_live_link
 
         return write_live_link(self.landmark_track, path)
 

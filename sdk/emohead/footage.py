@@ -1,7 +1,7 @@
 """A filmed face, frame by frame: decoding, and the landmarks of every frame.
 
 Each frame starts from the landmarks of the one before, as people rarely jump.
-Called by ``style_reference.py`` and the training corpora. Not here: stills (``portrait.py``).
+Called by ``style/reference.py`` and the training corpora. Not here: stills (``portrait.py``).
 """
 
 from __future__ import annotations

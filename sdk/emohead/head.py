@@ -18,9 +18,9 @@ from emohead.audio import SAMPLE_RATE_HZ, Speech, audio_from
 from emohead.backends import Backend, choose_backend
 from emohead.bundle import Bundle
 from emohead.clip import Clip
-from emohead.emotion_following import read_emotion
-from emohead.emotion_track import EmotionTrack, track_from
-from emohead.feeling import Felt, Told, feeling_from
+from emohead.emotion.feeling import Felt, Told, feeling_from
+from emohead.emotion.following import read_emotion
+from emohead.emotion.track import EmotionTrack, track_from
 from emohead.graph_choice import BUILDING, choose_precisions
 from emohead.images import read_image
 from emohead.life import BLINK_RATE, GAZE
@@ -42,7 +42,7 @@ from emohead.stages import (
 )
 from emohead.stream import BUFFER_S, TalkingStream
 from emohead.style import Style, style_from
-from emohead.style_reference import style_from_film
+from emohead.style.reference import style_from_film
 
 if TYPE_CHECKING:
     from emohead.executor import Executor
@@ -340,7 +340,7 @@ class TalkingHead:
         Returns
         -------
         Style
-            For ``animate`` and ``stream``; ``emohead.style_files`` keeps it.
+            For ``animate`` and ``stream``; ``emohead.style.files`` keeps it.
 
         Raises
         ------

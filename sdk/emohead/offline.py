@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from emohead.audio import Audio
 from emohead.clip import Clip
 from emohead.emotion import emotion_from
-from emohead.emotion_track import EmotionTrack
+from emohead.emotion.track import EmotionTrack
 from emohead.errors import InputError
-from emohead.landmark_track import LandmarkTrack
+from emohead.landmarks.track import LandmarkTrack
 from emohead.performance import Looks, Performance, Role, timed
 from emohead.provenance.making import Making
 from emohead.render import encode_portrait
@@ -144,7 +144,7 @@ def _track(given: Landmarks, fps: int) -> LandmarkTrack:
     if isinstance(given, LandmarkTrack):
         return given
     if isinstance(given, str | Path):
-        from emohead.landmark_track_files import read_landmarks
+        from emohead.landmarks.files import read_landmarks
 
         return read_landmarks(given)
     return LandmarkTrack(landmarks=np.asarray(given), fps=fps)

@@ -20,7 +20,7 @@ from emohead.errors import InputError
 from emohead.geometry import Pose, canonicalise
 from emohead.geometry.landmarks import MIRROR
 from emohead.images import check_image
-from emohead.landmark_files import landmarks_from
+from emohead.landmarks.photo import landmarks_from
 from emohead.paste import paste_back
 from emohead.provenance.making import FaceOrigin
 from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS, LANDMARKER_SIZE_PX

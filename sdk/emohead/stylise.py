@@ -1,7 +1,8 @@
 """Emotional landmarks from neutral ones: edges, generator G, inverse, guards (paper 3.2).
 
 Every frame is solved from its own neutral shape, so there is no hidden state and any chunking of
-the frames gives the same bits. Not here: the emotion over time (`emotion.py`) and head motion.
+the frames gives the same bits. Not here: the emotion over time (``emotion/track.py``), head motion
+(``motion.py``).
 """
 
 from __future__ import annotations

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from emohead.bundle import Bundle
-from emohead.emotion_files import read_track
+from emohead.emotion.files import read_track
 from emohead.errors import EmoheadError
 from emohead.jobs import read_jobs
-from emohead.landmark_files import landmarks_from
-from emohead.landmark_track_files import read_landmarks
+from emohead.landmarks.files import read_landmarks
+from emohead.landmarks.photo import landmarks_from
 from emohead_export.packing import Part, write_bundle
 
 ROOT = Path(__file__).resolve().parents[2]

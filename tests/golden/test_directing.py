@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from emohead import VA, Audio, EmotionTrack, Portrait, TalkingHead
 from emohead.emotion import EMOTIONS, parse_emotion
-from emohead.emotion_track import track_from
+from emohead.emotion.track import track_from
 from emohead.samples import SAMPLE_FACE
 
 FPS = 30

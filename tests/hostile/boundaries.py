@@ -10,17 +10,17 @@ from typing import Any
 from emohead.audio import read_audio
 from emohead.bench.schema import read_report
 from emohead.bundle import Bundle
-from emohead.emotion_files import read_track
+from emohead.emotion.files import read_track
 from emohead.errors import InputError
 from emohead.footage import film_of
 from emohead.images import read_image
 from emohead.jobs import Job, read_jobs
-from emohead.landmark_files import landmarks_from
-from emohead.landmark_track_files import read_landmarks
+from emohead.landmarks.files import read_landmarks
+from emohead.landmarks.photo import landmarks_from
 from emohead.provenance.embedding import read_video
 from emohead.study.schema import Answers, read_record
 from emohead.study.sources import material_from_manifest
-from emohead.style_files import read_style
+from emohead.style.files import read_style
 from emohead_engines.store import EngineStore
 
 from .bundles import STAGE

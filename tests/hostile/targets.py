@@ -15,23 +15,23 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from emohead.array_files import array_from, arrays_from
 from emohead.audio import read_audio
 from emohead.bench.schema import read_report
 from emohead.bundle import Bundle
 from emohead.emotion import parse_emotion
-from emohead.emotion_files import track_from_json
+from emohead.emotion.files import track_from_json
 from emohead.errors import EmoheadError, InputError
 from emohead.graph_safety import objection
 from emohead.images import image_from
 from emohead.jobs import job_from, read_jobs
-from emohead.landmark_files import landmarks_from
-from emohead.landmark_track_files import read_landmarks
+from emohead.landmarks.arrays import array_from, arrays_from
+from emohead.landmarks.files import read_landmarks
+from emohead.landmarks.photo import landmarks_from
 from emohead.provenance.embedding import manifest_from
 from emohead.reading import json_from
 from emohead.study.schema import Answers, Key, read_record
 from emohead.study.sources import material_from_manifest
-from emohead.style_files import read_style
+from emohead.style.files import read_style
 
 Target = Callable[[bytes], object]
 

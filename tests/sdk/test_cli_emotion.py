@@ -12,7 +12,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from emohead.cli import app
-from emohead.emotion_files import read_track
+from emohead.emotion.files import read_track
 from emohead.samples import SAMPLE_FACE
 
 

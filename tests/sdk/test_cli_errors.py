@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from emohead.bundle import DEFAULT_BUNDLE, MANIFEST_NAME
 from emohead.cli import app
-from emohead.emotion_reader import SILENCE_NOTE
+from emohead.emotion.reader import SILENCE_NOTE
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 
 Made = Callable[[Path], Path]

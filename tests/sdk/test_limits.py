@@ -12,7 +12,7 @@ from PIL import Image
 from emohead.audio import audio_from_array, read_audio
 from emohead.errors import InputError
 from emohead.images import read_image
-from emohead.landmark_files import landmarks_from
+from emohead.landmarks.photo import landmarks_from
 from emohead.limits import PREFIX, Limits, limits, raise_it
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "security.md"

@@ -14,7 +14,7 @@ from emohead.crop import Crop, aligned_crop, render_crop, square_crop
 from emohead.detector import faces_from_cells, find_faces, letterbox
 from emohead.errors import InputError
 from emohead.geometry import TEMPLATE
-from emohead.landmark_files import landmarks_from, with_depth
+from emohead.landmarks.photo import landmarks_from, with_depth
 from emohead.paste import paste_back
 from emohead.portrait import Portrait, find_landmarks, make_portrait
 from emohead.runner import Runner

@@ -17,7 +17,7 @@ from lightning.fabric import Fabric  # noqa: E402
 from emohead.audio import read_audio  # noqa: E402
 from emohead.contract import sample_inputs, shape_of  # noqa: E402
 from emohead.emotion import EMOTIONS  # noqa: E402
-from emohead.emotion_reader import windows_from_speech  # noqa: E402
+from emohead.emotion.reader import windows_from_speech  # noqa: E402
 from emohead.mel import log_mel_128  # noqa: E402
 from emohead.runner import Runner  # noqa: E402
 from emohead.stages import EMOTION_ENCODER  # noqa: E402

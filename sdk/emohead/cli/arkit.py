@@ -25,9 +25,9 @@ def arkit(
     as_json: AsJson = False,
 ) -> None:
     """Turn landmarks into ARKit's 52 blendshapes, as a CSV of Live Link Face."""
-    from emohead.arkit import BLENDSHAPES
-    from emohead.landmark_track_files import read_landmarks
-    from emohead.live_link import check_live_link_output, write_live_link
+    from emohead.landmarks.arkit import BLENDSHAPES
+    from emohead.landmarks.files import read_landmarks
+    from emohead.landmarks.live_link import check_live_link_output, write_live_link
 
     check_live_link_output(out)
     track = read_landmarks(landmarks)

@@ -12,7 +12,7 @@ from emohead.cli.reporting import ends_cleanly, print_json, say
 from emohead.emotion import EMOTIONS
 
 if TYPE_CHECKING:
-    from emohead.emotion_track import EmotionTrack
+    from emohead.emotion.track import EmotionTrack
 
 __all__ = ["emotion"]
 
@@ -48,9 +48,9 @@ def emotion(
 ) -> None:
     """Read the emotion of a voice over time."""
     from emohead.audio import read_audio
-    from emohead.emotion_files import check_track_output, write_track
-    from emohead.emotion_following import open_encoder, read_emotion
-    from emohead.emotion_shaping import Shaping
+    from emohead.emotion.files import check_track_output, write_track
+    from emohead.emotion.following import open_encoder, read_emotion
+    from emohead.emotion.shaping import Shaping
 
     if out is not None:
         check_track_output(out)
@@ -73,7 +73,7 @@ def emotion(
 
 
 def _report(track: EmotionTrack, duration_s: float, out: Path | None, as_json: bool) -> None:
-    from emohead.emotion_files import track_as_dict
+    from emohead.emotion.files import track_as_dict
 
     segments = track.segments(duration_s)
     if as_json:

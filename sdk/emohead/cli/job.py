@@ -58,7 +58,7 @@ def run_task(task: RenderTask, *, as_json: bool) -> None:
     """
     check_output(task.out)
     if task.save_landmarks is not None:
-        from emohead.landmark_track_files import check_landmark_output
+        from emohead.landmarks.files import check_landmark_output
 
         check_landmark_output(task.save_landmarks)
     acted = act(task)

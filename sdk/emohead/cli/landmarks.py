@@ -58,7 +58,7 @@ def landmarks(
     as_json: AsJson = False,
 ) -> None:
     """Write the landmarks of a talking face, frame by frame, without rendering it."""
-    from emohead.landmark_track_files import check_landmark_output
+    from emohead.landmarks.files import check_landmark_output
 
     check_landmark_output(out)
     fields = {

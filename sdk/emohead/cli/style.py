@@ -27,7 +27,7 @@ def style(
     from emohead.footage import film_of
     from emohead.head import TalkingHead
     from emohead.style import BOUNDS
-    from emohead.style_files import check_style_output, style_as_dict, write_style
+    from emohead.style.files import check_style_output, style_as_dict, write_style
 
     if out is not None:
         check_style_output(out)

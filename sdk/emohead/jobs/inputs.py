@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from emohead.clip import Clip
     from emohead.emotion import Emotion
-    from emohead.emotion_track import EmotionTrack
+    from emohead.emotion.track import EmotionTrack
+    from emohead.emotion.valence_arousal import VA
     from emohead.head import TalkingHead
-    from emohead.landmark_track import LandmarkTrack
+    from emohead.landmarks.track import LandmarkTrack
     from emohead.portrait import Portrait
     from emohead.style import Style
-    from emohead.valence_arousal import VA
 
 __all__ = ["Inputs", "animate_job", "find_face", "read_inputs", "shown_emotion"]
 
@@ -62,7 +62,7 @@ def read_inputs(job: Job) -> Inputs:
     """
     felt: Emotion | VA | EmotionTrack | None = job.felt()
     if job.emotion_track is not None:
-        from emohead.emotion_files import read_track
+        from emohead.emotion.files import read_track
 
         felt = read_track(job.emotion_track)
     speech = read_audio(job.speech)
@@ -75,7 +75,7 @@ def read_inputs(job: Job) -> Inputs:
 def _landmarks(job: Job) -> LandmarkTrack | None:
     if job.landmarks_from is None:
         return None
-    from emohead.landmark_track_files import read_landmarks
+    from emohead.landmarks.files import read_landmarks
 
     return read_landmarks(job.landmarks_from)
 
@@ -83,7 +83,7 @@ def _landmarks(job: Job) -> LandmarkTrack | None:
 def _style(job: Job) -> Style | None:
     if job.style is None:
         return None
-    from emohead.style_files import read_style
+    from emohead.style.files import read_style
 
     return read_style(job.style)
 

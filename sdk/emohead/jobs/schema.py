@@ -13,12 +13,12 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from emohead.emotion import Emotion, emotion_from
+from emohead.emotion.valence_arousal import VA
 from emohead.errors import EmoheadError, InputError
 from emohead.life import BLINK_RATE, GAZE, MAX_BLINK_RATE
 from emohead.liveliness import HEAD_MOTION, MAX_HEAD_MOTION, Life
 from emohead.motion import FPS
 from emohead.retime import MAX_FPS, checked_fps
-from emohead.valence_arousal import VA
 
 __all__ = ["FILES", "Job", "Place", "checked_name", "job_from", "job_schema", "sentence_of"]
 

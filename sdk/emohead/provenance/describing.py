@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
 import emohead
-from emohead.emotion_files import TrackRecord, track_as_dict
+from emohead.emotion.files import TrackRecord, track_as_dict
 from emohead.hashing import array_sha256
 from emohead.machine import cpu_model, probe_machine
 from emohead.provenance.schema import (
@@ -31,7 +31,7 @@ from emohead.provenance.schema import (
 
 if TYPE_CHECKING:
     from emohead.clip import Clip
-    from emohead.emotion_track import EmotionTrack
+    from emohead.emotion.track import EmotionTrack
     from emohead.provenance.embedding import Streams
     from emohead.provenance.making import Making
 

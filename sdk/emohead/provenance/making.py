@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.hashing import file_sha256
-from emohead.landmark_files import landmarks_from
+from emohead.landmarks.photo import landmarks_from
 from emohead.liveliness import Life
 from emohead.style import NO_STYLE, Style
 
 if TYPE_CHECKING:
     from emohead.backends import Backend
     from emohead.bundle import Bundle
-    from emohead.emotion_track import EmotionTrack
+    from emohead.emotion.track import EmotionTrack
 
 __all__ = ["FaceOrigin", "Making", "face_origin"]
 

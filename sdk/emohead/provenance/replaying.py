@@ -15,7 +15,7 @@ import numpy as np
 import emohead
 from emohead.audio import Audio, read_audio
 from emohead.bundle import Bundle
-from emohead.emotion_files import track_from_record
+from emohead.emotion.files import track_from_record
 from emohead.errors import BundleError, InputError
 from emohead.hashing import array_sha256, file_sha256
 from emohead.images import read_image
@@ -26,7 +26,7 @@ from emohead.style import Style
 
 if TYPE_CHECKING:
     from emohead.clip import Clip, Progress
-    from emohead.emotion_track import EmotionTrack
+    from emohead.emotion.track import EmotionTrack
     from emohead.head import TalkingHead
 
 __all__ = ["Replay", "replay"]

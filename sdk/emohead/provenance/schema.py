@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from emohead.emotion_files import TrackRecord
+from emohead.emotion.files import TrackRecord
 
 __all__ = [
     "MAX_KEYFRAMES",

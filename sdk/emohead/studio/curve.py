@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emohead.audio import Audio
 from emohead.emotion import EMOTIONS
-from emohead.emotion_track import EmotionTrack
+from emohead.emotion.track import EmotionTrack
 from emohead.studio.keyframes import SHOWN
 
 __all__ = ["COLOURS", "curve_svg"]

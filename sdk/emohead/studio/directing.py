@@ -10,8 +10,8 @@ from typing import Any
 
 import gradio as gr
 
-from emohead.emotion_files import read_track
-from emohead.emotion_track import EmotionTrack
+from emohead.emotion.files import read_track
+from emohead.emotion.track import EmotionTrack
 from emohead.errors import EmoheadError
 from emohead.studio.controls import WHOLE, Controls
 from emohead.studio.curve import curve_svg

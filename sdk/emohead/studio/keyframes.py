@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from emohead.emotion import EMOTIONS, NEUTRAL, Emotion, emotion_from
-from emohead.emotion_track import EmotionTrack
+from emohead.emotion.track import EmotionTrack
 from emohead.errors import InputError
 
 __all__ = ["COLUMNS", "SHOWN", "rows_from_track", "track_from_rows"]

@@ -1,7 +1,7 @@
 """The valence-arousal pad: a circle to click on or drag across.
 
 The sliders beside it do the same from the keyboard. Not here: what a place means
-(``valence_arousal.py``).
+(``emotion/valence_arousal.py``).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from emohead.valence_arousal import VA, circle_angles
+from emohead.emotion.valence_arousal import VA, circle_angles
 
 __all__ = ["PAD_SCRIPT", "pad_template", "told_by"]
 

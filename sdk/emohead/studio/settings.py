@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from emohead.emotion import EMOTIONS, NEUTRAL, Emotion, emotion_from
-from emohead.emotion_track import EmotionTrack
+from emohead.emotion.track import EmotionTrack
+from emohead.emotion.valence_arousal import VA
 from emohead.life import BLINK_RATE, GAZE
 from emohead.liveliness import HEAD_MOTION
 from emohead.motion import FPS
-from emohead.valence_arousal import VA
 
 __all__ = ["WAYS", "Settings", "Way", "mixed"]
 

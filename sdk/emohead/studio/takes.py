@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from emohead.audio import Audio
 from emohead.geometry.landmarks import POLYLINES
-from emohead.landmark_track import LandmarkTrack
-from emohead.landmark_track_files import write_landmarks
+from emohead.landmarks.files import write_landmarks
+from emohead.landmarks.track import LandmarkTrack
 from emohead.studio.settings import Settings
 from emohead.video import VideoWriter
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from emohead.audio import Audio
 from emohead.clip import Clip
-from emohead.emotion_files import write_track
-from emohead.emotion_track import EmotionTrack
+from emohead.emotion.files import write_track
+from emohead.emotion.track import EmotionTrack
 from emohead.errors import InputError
 from emohead.head import TalkingHead
 from emohead.portrait import Portrait

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from emohead.emotion import Emotion
+from emohead.emotion.valence_arousal import VA
 from emohead.errors import InputError
 from emohead.jobs import Job, job_from, job_schema
-from emohead.valence_arousal import VA
 
 BASE = {"face": "f.jpg", "speech": "s.wav", "output": "a.mp4"}
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emohead.audio import audio_from_array
+from emohead.emotion.feeling import LAG_S
 from emohead.errors import InputError
-from emohead.feeling import LAG_S
 from emohead.stream import VideoFrame
 
 SLOW = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))

@@ -220,7 +220,7 @@ def test_pixels_and_samples_are_hashed_where_there_is_no_file(head: TalkingHead)
 
 
 def test_long_tracks_are_counted_not_kept(head: TalkingHead, voice: Path, monkeypatch) -> None:
-    from emohead.emotion_track import EmotionTrack
+    from emohead.emotion.track import EmotionTrack
     from emohead.provenance import describing
 
     monkeypatch.setattr(describing, "MAX_KEYFRAMES", 3)

@@ -50,7 +50,7 @@ def test_voice_read_emotion_and_given_box_are_replayed(
 def test_given_landmarks_and_a_track_are_replayed(
     head: TalkingHead, voice: Path, tiny_bundle: Path, tmp_path: Path
 ) -> None:
-    from emohead.emotion_track import EmotionTrack
+    from emohead.emotion.track import EmotionTrack
 
     found = head.portrait(SAMPLE_FACE)
     points = found.transform.to_photo(found.landmarks[:, :2])

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from emohead.landmark_track_files import read_landmarks
+from emohead.landmarks.files import read_landmarks
 from emohead.samples import SAMPLE_FACE
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from emohead import InputError
 from emohead.geometry import TEMPLATE
-from emohead.landmark_track import LandmarkTrack
+from emohead.landmarks.track import LandmarkTrack
 from emohead_training.corpus import VideoClip
 from emohead_training.evaluation import styles
 from emohead_training.evaluation.styles import style_report

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from emohead.arkit import eye_looks
+from emohead.landmarks.arkit import eye_looks
 from emohead.life import blinks, glances
 from emohead_training.actors.actions import ACTION_INDEX, NUM_ACTIONS
 

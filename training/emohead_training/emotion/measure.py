@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from emohead.emotion import EMOTIONS
-from emohead.emotion_reader import EmotionReader
+from emohead.emotion.reader import EmotionReader
 from emohead.runner import Runner
 from emohead.stages import EMOTION_ENCODER
 from emohead_training.corpus import VoiceClip, read_sound, read_voice_index

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.emotion_reader import HOP_SAMPLES, WINDOW_SAMPLES
+from emohead.emotion.reader import HOP_SAMPLES, WINDOW_SAMPLES
 from emohead.mel import EMOTION_SETTINGS
 from emohead_training.emotion.augment import SILENCE_DB
 from emohead_training.emotion.spoken_clips import SpokenClips
@@ -40,7 +40,7 @@ def window_frames_of(num_samples: int = WINDOW_SAMPLES) -> int:
 
 
 def windows_of(clips: SpokenClips, chosen: NDArray[np.int64]) -> Windows:
-    """Cut the chosen clips as ``emohead.emotion_reader`` cuts sound.
+    """Cut the chosen clips as ``emohead.emotion.reader`` cuts sound.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ
 from emohead.emotion import EMOTIONS
-from emohead.emotion_following import HYSTERESIS, LIVE_BLEND_COEF, EmotionFollower
+from emohead.emotion.following import HYSTERESIS, LIVE_BLEND_COEF, EmotionFollower
 from emohead.errors import InputError
 from emohead.runner import Runner
 from emohead_training.corpus import Split, VoiceClip, read_sound, read_voice_index

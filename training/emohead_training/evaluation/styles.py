@@ -1,6 +1,6 @@
 """A person's own style: one half of a clip tells how far the face goes in the other half.
 
-Called by ``parts.py``. Not here: how a style is measured (``emohead.style_reference``).
+Called by ``parts.py``. Not here: how a style is measured (``emohead.style.reference``).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 from emohead.audio import SAMPLE_RATE_HZ, Audio
 from emohead.errors import InputError
 from emohead.footage import track_face
-from emohead.landmark_track import LandmarkTrack
+from emohead.landmarks.track import LandmarkTrack
 from emohead.runner import Runner
-from emohead.style_reference import LONGEST_S, USUAL, amplitudes_of, style_from_amplitudes
+from emohead.style.reference import LONGEST_S, USUAL, amplitudes_of, style_from_amplitudes
 from emohead_training.corpus import (
     Split,
     VideoClip,

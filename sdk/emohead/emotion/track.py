@@ -1,7 +1,7 @@
 """An emotion that changes over time: keyframes, and what a director does with them.
 
-Every method returns a new track. Not here: how one keyframe is shaped (``emotion_shaping.py``),
-files (``emotion_files.py``), reading a voice (``emotion_reader.py``).
+Every method returns a new track. Not here: how one keyframe is shaped (``shaping.py``),
+files (``files.py``), reading a voice (``reader.py``).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.emotion import EMOTIONS, NEUTRAL, Emotion, Source, emotion_from, weakened
-from emohead.emotion_shaping import Shaping, rate_limited, shaped
+from emohead.emotion.shaping import Shaping, rate_limited, shaped
+from emohead.emotion.valence_arousal import VA
+from emohead.emotion.values import EMOTIONS, NEUTRAL, Emotion, Source, emotion_from, weakened
 from emohead.errors import InputError
 from emohead.reading import shown
-from emohead.valence_arousal import VA
 
 __all__ = ["TRANSITION_S", "EmotionTrack", "track_from"]
 

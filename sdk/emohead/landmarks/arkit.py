@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emohead.errors import InputError
 from emohead.geometry.landmarks import EYELID_PAIRS, LIP_PAIRS
-from emohead.landmark_track import LandmarkTrack
+from emohead.landmarks.track import LandmarkTrack
 from emohead.stages import NUM_LANDMARKS
 
 __all__ = [

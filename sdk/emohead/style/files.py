@@ -1,6 +1,6 @@
 """Styles as JSON files, checked strictly.
 
-Slow to import (pydantic). Not here: the style itself (``style.py``).
+Slow to import (pydantic). Not here: the style itself (``factors.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from emohead.errors import InputError
 from emohead.reading import first_problem, read_file, shown
-from emohead.style import BOUNDS, Style
+from emohead.style.factors import BOUNDS, Style
 from emohead.whole_files import check_target, write_json
 
 __all__ = ["FORMAT", "check_style_output", "read_style", "style_as_dict", "write_style"]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from emohead.emotion import EMOTIONS, NEUTRAL, Emotion, parse_emotion
+from emohead.emotion.valence_arousal import PUBLISHED, VA, circle_angles, va_from_emotion
 from emohead.errors import InputError
-from emohead.valence_arousal import PUBLISHED, VA, circle_angles, va_from_emotion
 
 angles = st.floats(0, math.tau)
 radii = st.floats(0, 1)

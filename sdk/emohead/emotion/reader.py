@@ -1,7 +1,7 @@
 """From a voice to the one emotion of the whole clip, as in the paper.
 
-Not here: windows and scores (``emotion_windows.py``), an emotion that changes while somebody speaks
-(``emotion_following.py``) and the emotion as a value (``emotion.py``).
+Not here: windows and scores (``windows.py``), an emotion that changes while somebody speaks
+(``following.py``) and the emotion as a value (``values.py``).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ
-from emohead.emotion import EMOTIONS, NEUTRAL, Emotion
-from emohead.emotion_windows import WINDOW_SAMPLES, WindowCutter, WindowScorer
+from emohead.emotion.values import EMOTIONS, NEUTRAL, Emotion
+from emohead.emotion.windows import WINDOW_SAMPLES, WindowCutter, WindowScorer
 from emohead.runner import Runner
 
 __all__ = [

@@ -1,8 +1,8 @@
 """Windows of sound and the emotion encoder's scores of them.
 
 An accumulator whose windows lie on a fixed grid of samples, so chunking changes nothing.
-Called by the readers of a clip's emotion (``emotion_reader.py``) and of an emotion over time
-(``emotion_following.py``).
+Called by the readers of a clip's emotion (``reader.py``) and of an emotion over time
+(``following.py``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ
-from emohead.emotion import EMOTIONS
+from emohead.emotion.values import EMOTIONS
 from emohead.errors import InputError
 from emohead.mel import log_mel_128
 from emohead.runner import Runner

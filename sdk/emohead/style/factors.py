@@ -1,7 +1,7 @@
 """A person's own style: how far lips, brows and head go, and how often the eyes blink.
 
 Pure functions of one frame, so that streams and files agree. Applied by ``performance.py``.
-Not here: measuring a person (``style_reference.py``), files (``style_files.py``).
+Not here: measuring a person (``reference.py``), files (``files.py``).
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def style_from(given: Style | str | Path | None) -> Style:
         return given
     if given is None:
         return NO_STYLE
-    from emohead.style_files import read_style
+    from emohead.style.files import read_style
 
     return read_style(given)
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emohead.emotion import EMOTIONS, parse_emotion
-from emohead.emotion_files import read_track, track_as_dict, track_from_json, write_track
-from emohead.emotion_track import EmotionTrack
+from emohead.emotion.files import read_track, track_as_dict, track_from_json, write_track
+from emohead.emotion.track import EmotionTrack
 from emohead.errors import InputError
 
 shares = st.floats(0, 1, width=32)

@@ -16,7 +16,7 @@ from emohead.emotion import (
     emotion_index,
     parse_emotion,
 )
-from emohead.emotion_reader import (
+from emohead.emotion.reader import (
     HOP_SAMPLES,
     SILENCE_NOTE,
     WINDOW_SAMPLES,

@@ -1,7 +1,7 @@
 """A person's style from a short film: how far lips, brows and head went, beside what emohead does.
 
 Amplitudes are spreads between quantiles, after a little smoothing, so that single bad frames do not
-count. Called by ``head.py``. Not here: what a style changes (``style.py``).
+count. Called by ``head.py``. Not here: what a style changes (``factors.py``).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ, Audio, read_audio
-from emohead.emotion_following import read_emotion
+from emohead.emotion.following import read_emotion
 from emohead.errors import InputError
 from emohead.footage import film_of, track_face
 from emohead.geometry.landmarks import EYELID_PAIRS, LEFT_BROW, LIP_PAIRS, RIGHT_BROW
-from emohead.landmark_track import LandmarkTrack
+from emohead.landmarks.track import LandmarkTrack
 from emohead.life import BLINK_RATE
 from emohead.lips import LipRunners, LipSync
 from emohead.liveliness import breathing
@@ -30,7 +30,7 @@ from emohead.stages import (
     NEUTRAL_LANDMARKS,
     SPEAKER_ENCODER,
 )
-from emohead.style import Style, bounded_style
+from emohead.style.factors import Style, bounded_style
 
 if TYPE_CHECKING:
     from emohead.runner import Runner

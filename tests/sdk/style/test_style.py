@@ -23,8 +23,8 @@ from emohead.life import BLINK_RATE, MAX_BLINK_RATE
 from emohead.liveliness import MAX_HEAD_MOTION, Life
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 from emohead.style import BOUNDS, CLOSED_GAP, bounded_style, styled_brows, styled_lips
-from emohead.style_files import read_style, write_style
-from emohead.style_reference import amplitudes_of, style_from_landmarks
+from emohead.style.files import read_style, write_style
+from emohead.style.reference import amplitudes_of, style_from_landmarks
 from emohead.video import VideoWriter
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

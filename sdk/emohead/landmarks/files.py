@@ -1,7 +1,7 @@
 """Landmarks over time as ``.json``, ``.csv`` and ``.npz`` files, read back exactly.
 
 CSV has OpenFace's names for its columns, so that OpenFace's own output can be read too. Slow to
-import (pydantic). Not here: the track itself (``landmark_track.py``), a photo's landmarks.
+import (pydantic). Not here: the track itself (``track.py``), a photo's landmarks (``photo.py``).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from emohead.array_files import arrays_from
 from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
-from emohead.landmark_track import LandmarkTrack
+from emohead.landmarks.arrays import arrays_from
+from emohead.landmarks.track import LandmarkTrack
 from emohead.limits import limits
 from emohead.reading import first_problem, read_file, shown
 from emohead.stages import NUM_LANDMARKS

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.array_files import array_from
 from emohead.errors import InputError
 from emohead.geometry import TEMPLATE
 from emohead.geometry.landmarks import NUM_LANDMARKS
+from emohead.landmarks.arrays import array_from
 from emohead.reading import json_from, read_file, shown
 
 __all__ = ["landmarks_from", "with_depth"]

@@ -1,7 +1,7 @@
 """Where a performance's emotion over time comes from: told beforehand, or heard from the voice.
 
-Called by ``head.py``. Not here: the emotion as a value (``emotion_track.py``), how it is read
-(``emotion_following.py``).
+Called by ``head.py``. Not here: the emotion as a value (``track.py``), how it is read
+(``following.py``).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ
-from emohead.emotion import EMOTIONS, NEUTRAL, Emotion
-from emohead.emotion_following import HOP_S, EmotionFollower
-from emohead.emotion_track import TRANSITION_S, EmotionTrack, track_from
+from emohead.emotion.following import HOP_S, EmotionFollower
+from emohead.emotion.track import TRANSITION_S, EmotionTrack, track_from
+from emohead.emotion.valence_arousal import VA
+from emohead.emotion.values import EMOTIONS, NEUTRAL, Emotion
 from emohead.onset import LOOK_AHEAD_SAMPLES
 from emohead.runner import Runner
-from emohead.valence_arousal import VA
 
 __all__ = ["FOLLOW_S", "LAG_S", "Felt", "Followed", "Told", "feeling_from"]
 

@@ -1,7 +1,7 @@
 """Landmarks over time, of a clip or brought along: what they are, and how they fit a portrait.
 
 Called by ``clip.py``, ``offline.py`` and the files beside it. Not here: files
-(``landmark_track_files.py``), ARKit's curves (``arkit.py``).
+(``files.py``), ARKit's curves (``arkit.py``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from emohead.camera import angles_from_rotations, place
 from emohead.errors import InputError
 from emohead.geometry import canonicalise
 from emohead.geometry.landmarks import EYELID_PAIRS, LIP_PAIRS
-from emohead.landmark_files import with_depth
+from emohead.landmarks.photo import with_depth
 from emohead.stages import NUM_EMOTIONS, NUM_LANDMARKS
 from emohead.stylise import separated
 

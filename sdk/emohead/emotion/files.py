@@ -1,6 +1,6 @@
 """Emotion tracks as JSON files, checked strictly.
 
-Slow to import (pydantic). Not here: the track itself (``emotion_track.py``).
+Slow to import (pydantic). Not here: the track itself (``track.py``).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from emohead.emotion import EMOTIONS, Emotion, emotion_from
-from emohead.emotion_track import EmotionTrack
+from emohead.emotion.track import EmotionTrack
+from emohead.emotion.valence_arousal import VA
+from emohead.emotion.values import EMOTIONS, Emotion, emotion_from
 from emohead.errors import InputError
 from emohead.reading import first_problem, read_file, shown
-from emohead.valence_arousal import VA
 from emohead.whole_files import check_target, write_json
 
 __all__ = [

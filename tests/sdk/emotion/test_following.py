@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from emohead.audio import Audio
 from emohead.emotion import EMOTIONS
-from emohead.emotion_following import (
+from emohead.emotion.following import (
     HOP_S,
     HYSTERESIS,
     LOOKAHEAD_S,
     EmotionFollower,
     read_emotion,
 )
-from emohead.emotion_reader import SILENCE_NOTE
-from emohead.emotion_track import EmotionTrack
+from emohead.emotion.reader import SILENCE_NOTE
+from emohead.emotion.track import EmotionTrack
 from emohead.errors import InputError
 from emohead.runner import Runner
 from emohead.stages import EMOTION_ENCODER

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from emohead import InputError, LandmarkTrack, TalkingHead
 from emohead.camera import angles_from_rotations, rotations_from_angles
 from emohead.geometry import TEMPLATE
-from emohead.landmark_track_files import SUFFIXES, read_landmarks, write_landmarks
+from emohead.landmarks.files import SUFFIXES, read_landmarks, write_landmarks
 from emohead.samples import SAMPLE_FACE
 
 _RATE = 16_000

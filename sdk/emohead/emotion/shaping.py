@@ -1,7 +1,7 @@
 """Pure functions that shape emotion vectors, under the names that Audio2Emotion's users know.
 
 Order as in Audio2Emotion's post-processing: contrast, number of emotions, preferred emotion,
-strength; then the speed of changes. Called by ``emotion_track.py``; nothing here knows of time but
+strength; then the speed of changes. Called by ``track.py``; nothing here knows of time but
 ``rate_limited``.
 """
 
@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.emotion import EMOTIONS, NEUTRAL, Emotion, emotion_from, weakened
+from emohead.emotion.values import EMOTIONS, NEUTRAL, Emotion, emotion_from, weakened
 from emohead.errors import InputError
 
 __all__ = ["Shaping", "contrasted", "limited", "preferring", "rate_limited", "shaped"]

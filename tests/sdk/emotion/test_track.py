@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from emohead.emotion import EMOTIONS, NEUTRAL, Emotion, parse_emotion
-from emohead.emotion_shaping import Shaping, contrasted, limited
-from emohead.emotion_track import EmotionTrack, track_from
+from emohead.emotion.shaping import Shaping, contrasted, limited
+from emohead.emotion.track import EmotionTrack, track_from
+from emohead.emotion.valence_arousal import VA
 from emohead.errors import InputError
-from emohead.valence_arousal import VA
 
 HAPPY, SAD, ANGRY = (EMOTIONS.index(n) for n in ("happy", "sad", "angry"))
 RATE = 60.0

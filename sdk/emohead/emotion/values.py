@@ -1,7 +1,7 @@
 """Emotions as values: the eight classes and what users call them.
 
-Not here: an emotion over time (``emotion_track.py``), valence and arousal
-(``valence_arousal.py``), reading a voice (``emotion_reader.py``), the faces (``stylise.py``).
+Not here: an emotion over time (``track.py``), valence and arousal
+(``valence_arousal.py``), reading a voice (``reader.py``), the faces (``stylise.py``).
 """
 
 from __future__ import annotations

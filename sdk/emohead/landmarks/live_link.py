@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.arkit import BLENDSHAPES, blendshapes_of, eye_angles
-from emohead.landmark_track import LandmarkTrack
+from emohead.landmarks.arkit import BLENDSHAPES, blendshapes_of, eye_angles
+from emohead.landmarks.track import LandmarkTrack
 from emohead.whole_files import check_target, whole_file
 
 __all__ = ["COLUMNS", "check_live_link_output", "timecode", "write_live_link"]

@@ -15,13 +15,13 @@ from hypothesis.extra import numpy as hnp
 from typer.testing import CliRunner
 
 from emohead import InputError, LandmarkTrack
-from emohead.arkit import BLENDSHAPES, UNTOLD, blendshapes_from, blendshapes_of
 from emohead.camera import rotations_from_angles
 from emohead.cli import app
 from emohead.geometry import TEMPLATE
-from emohead.landmark_track_files import write_landmarks
+from emohead.landmarks.arkit import BLENDSHAPES, UNTOLD, blendshapes_from, blendshapes_of
+from emohead.landmarks.files import write_landmarks
+from emohead.landmarks.live_link import COLUMNS, timecode, write_live_link
 from emohead.life import apply_blink
-from emohead.live_link import COLUMNS, timecode, write_live_link
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 

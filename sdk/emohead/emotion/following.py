@@ -1,7 +1,7 @@
 """From a voice to an emotion that follows it: a sliding window, smoothing, hysteresis.
 
 An accumulator with a fixed look-ahead, the same however the sound is cut. Not here: windows and
-scores (``emotion_windows.py``), one emotion per clip (``emotion_reader.py``).
+scores (``windows.py``), one emotion per clip (``reader.py``).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from emohead.audio import SAMPLE_RATE_HZ, Audio
 from emohead.backends import choose_backend
 from emohead.bundle import Bundle
-from emohead.emotion import EMOTIONS, NEUTRAL
-from emohead.emotion_reader import SILENCE_NOTE, EmotionReader, expression_from_scores
-from emohead.emotion_track import TRANSITION_S, EmotionTrack
-from emohead.emotion_windows import WINDOW_SAMPLES, WindowScorer
+from emohead.emotion.reader import SILENCE_NOTE, EmotionReader, expression_from_scores
+from emohead.emotion.track import TRANSITION_S, EmotionTrack
+from emohead.emotion.values import EMOTIONS, NEUTRAL
+from emohead.emotion.windows import WINDOW_SAMPLES, WindowScorer
 from emohead.errors import InputError
 from emohead.runner import Runner
 from emohead.stages import EMOTION_ENCODER

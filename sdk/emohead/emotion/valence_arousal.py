@@ -1,7 +1,7 @@
 """Valence and arousal to emotions and back, through one table.
 
 A direction on the circle is a mix of its two neighbours in the table, the distance from the centre
-is how much of it shows. Not here: emotions as values (``emotion.py``).
+is how much of it shows. Not here: emotions as values (``values.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from emohead.emotion import EMOTIONS, NEUTRAL, Emotion
+from emohead.emotion.values import EMOTIONS, NEUTRAL, Emotion
 from emohead.errors import InputError
 
 __all__ = ["PUBLISHED", "VA", "circle_angles", "va_from_emotion"]
