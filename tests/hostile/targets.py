@@ -95,10 +95,9 @@ def _graph(data: bytes) -> object:
 
 
 def _tensors(data: bytes) -> object:
-    from emohead_training.loop.tensor_file import read_notes, read_tensors
+    from emohead_training.loop.tensor_file import read_tensors
 
-    path = _written("a.safetensors", data)
-    return read_tensors(path), read_notes(path)
+    return read_tensors(_written("a.safetensors", data))
 
 
 def _answers(path: Path) -> object:

@@ -166,3 +166,34 @@ def test_critic_networks_belong_to_the_renderer_alone():
     assert "--identity-net" in helps["renderer_local"]
     assert "--identity-net" not in helps["autovc"]
     assert all("--devices" in text and "--from-bundle" in text for text in helps.values())
+
+
+def test_stages_on_several_devices_get_the_options_that_they_have(tmp_path, monkeypatch):
+    import subprocess
+
+    from emohead_training import stage_commands
+
+    asked = []
+
+    def ran(command, check):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(stage_commands.subprocess, "run", ran)
+    run = RunConfig(data=tmp_path, out=tmp_path, devices=2, perceptual=tmp_path / "vgg.onnx")
+    for stage in ("autovc", "renderer_local"):
+        stage_commands._train_apart(stage, run)
+    assert "--perceptual" not in asked[0]
+    assert "--perceptual" in asked[1]
+
+
+def test_another_critic_network_is_named(tmp_path, monkeypatch):
+    stages = _Stages(monkeypatch)
+    made = dict(trainers.TRAINERS)
+    made["second"] = dataclasses.replace(made["second"], takes_critics=True)
+    monkeypatch.setattr(trainers, "TRAINERS", made)
+    _train_all(tmp_path)
+    (tmp_path / "vgg.onnx").write_bytes(b"layers")
+    with pytest.raises(InputError, match="second .*perceptual was None, is"):
+        _train_all(tmp_path, perceptual=tmp_path / "vgg.onnx")
+    assert stages.trained == ["first", "second"]

@@ -5,7 +5,6 @@ Everything heavy is imported when a command runs. Not here: recipes (``recipes.p
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from pathlib import Path
@@ -120,12 +119,12 @@ def following(
     """Follow emotions of training people with several constants, to choose by."""
     from emohead.emotion.following import HYSTERESIS, LIVE_BLEND_COEF, open_encoder
     from emohead_training.evaluation.following import follow_grid, grid_table
-    from emohead_training.evaluation.report import write_text
+    from emohead_training.whole_files import write_json
 
     encoder = open_encoder(bundle, backend)
     rows = follow_grid(data, encoder, blend or [LIVE_BLEND_COEF], hysteresis or [HYSTERESIS])
     if json_path is not None:
-        write_text(json_path, json.dumps(rows, indent=1) + "\n")
+        write_json(json_path, rows)
     typer.echo(grid_table(rows))
 
 

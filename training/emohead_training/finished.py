@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from emohead_training.loop import RunConfig, weights_path
-from emohead_training.loop.checkpoints import PROGRESS_FILE, drop_all, read_json, write_json
+from emohead_training.loop.checkpoints import PROGRESS_FILE, drop_all
 from emohead_training.loop.record import config_json, data_hash, file_hash
 from emohead_training.trainers import trainer_of
+from emohead_training.whole_files import read_json, write_json
 
 __all__ = ["differences", "forget", "has_new_foundations", "is_finished", "note_finished"]
 
@@ -86,7 +87,11 @@ def forget(stage: str, run: RunConfig) -> None:
 def _ingredients(stage: str, run: RunConfig, config: Any) -> dict[str, Any]:
     settings = config_json(config)
     settings.pop("budget", None)
-    return {"config": settings, "seed": run.seed, "data": data_hash(run.data)}
+    made_of = {"config": settings, "seed": run.seed, "data": data_hash(run.data)}
+    if trainer_of(stage).takes_critics:
+        given = {"perceptual": run.perceptual, "identity_net": run.identity_net}
+        made_of |= {k: None if path is None else file_hash(path) for k, path in given.items()}
+    return made_of
 
 
 def _foundations(stage: str, run: RunConfig) -> dict[str, str | None]:

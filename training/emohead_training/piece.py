@@ -21,12 +21,13 @@ from typing import Any, Final
 from emohead.errors import EmoheadError, InputError
 from emohead_training.finished import is_finished
 from emohead_training.loop import Progress, RunConfig
-from emohead_training.loop.checkpoints import PROGRESS_FILE, read_json, write_json
+from emohead_training.loop.checkpoints import PROGRESS_FILE
 from emohead_training.loop.record import file_hash
 from emohead_training.pipeline import train_all
 from emohead_training.recipe_book import RECIPES, config_of
 from emohead_training.stored import is_pack
 from emohead_training.trainers import TRAINERS, trainer_of
+from emohead_training.whole_files import read_json, write_json
 
 __all__ = ["bring", "main", "train_piece", "unpacked"]
 
@@ -106,7 +107,6 @@ def train_piece(run: RunConfig, stages: Sequence[str] = tuple(TRAINERS)) -> dict
         finished.append(stage)
     steps = {s: p["step"] for s in stages if (p := read_json(run.out / s / PROGRESS_FILE))}
     state = {"finished": finished, "next": following, "steps": steps}
-    run.out.mkdir(parents=True, exist_ok=True)
     write_json(run.out / STATE_FILE, state)
     return state
 
@@ -130,7 +130,7 @@ def bring(out: Path, to: Path, unfinished: str | None) -> list[Path]:
     """
     wanted = [out / STATE_FILE, out / "training.log"]
     for stage in TRAINERS:
-        wanted += [*(out / stage).glob("*.json"), *(out / stage).glob("weights.safetensors")]
+        wanted += [*(out / stage).glob("[!.]*.json"), *(out / stage).glob("weights.safetensors")]
     if unfinished is not None:
         wanted += (out / unfinished).glob("checkpoint-*/*")
     copies = []

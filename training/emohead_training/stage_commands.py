@@ -151,6 +151,8 @@ def _train_apart(stage: str, run: RunConfig) -> None:
     from emohead.errors import InputError
 
     command = [sys.executable, "-m", "emohead_training", stage]
+    if not TRAINERS[stage].takes_critics:
+        run = replace(run, perceptual=None, identity_net=None)
     for name, value in vars(run).items():
         option = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):

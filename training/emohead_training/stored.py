@@ -6,7 +6,6 @@ precision. Readers give the same from either. Not here: making a pack (``packing
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +25,6 @@ __all__ = [
     "read_content_mel",
     "read_log_mel",
     "read_num_samples",
-    "write_arrays",
 ]
 
 PACK_FILE: Final = "pack.json"
@@ -71,15 +69,6 @@ def read_num_samples(path: Path) -> int | None:
     """Length in samples of a sound that a pack left out; None where the sound is there."""
     stored = _compact(path, "num_samples")
     return None if stored is None else int(stored)
-
-
-def write_arrays(path: Path, **arrays: Any) -> None:
-    """Write an ``.npz`` of features that a training keeps, complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)
-    os.replace(partial, path)
 
 
 def _compact(path: Path, name: str) -> NDArray[Any] | None:

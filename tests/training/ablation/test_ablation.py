@@ -20,11 +20,13 @@ from emohead_training.ablation.table import COLUMNS, markdown_of, table  # noqa:
 from emohead_training.ablation.training_rows import (  # noqa: E402
     AblationConfig,
     row_folder,
+    train_identity,
     train_row,
 )
 from emohead_training.ablation.variants import VARIANTS, variants_named  # noqa: E402
 from emohead_training.cli import app  # noqa: E402
 from emohead_training.loop import Budget, save_weights, weights_path  # noqa: E402
+from emohead_training.loop.tensor_file import read_tensors  # noqa: E402
 from emohead_training.models.identity import IdentityNet  # noqa: E402
 from emohead_training.models.portrait_encoder import PortraitEncoder  # noqa: E402
 from emohead_training.models.renderer import Renderer  # noqa: E402
@@ -123,6 +125,24 @@ def test_a_row_is_trained_judged_and_not_again(
     other = AblationConfig(data=corpus, out=out, recipe="smoke", steps=4)
     with pytest.raises(InputError, match="other settings"):
         train_row(other, by_name("without_local"))
+
+
+def test_the_identity_net_of_all_rows_depends_on_the_seed_alone(
+    corpus: Path, tmp_path: Path
+) -> None:
+    made = []
+    for number in range(2):
+        torch.manual_seed(number)
+        config = AblationConfig(data=corpus, out=tmp_path / str(number), recipe="smoke", steps=2)
+        train_identity(config)
+        made.append(read_tensors(weights_path(config.out, "identity")))
+    assert all(torch.equal(value, made[1][name]) for name, value in made[0].items())
+
+
+def test_a_stopped_identity_net_is_trained_to_its_end(corpus: Path, out: Path) -> None:
+    train_identity(AblationConfig(data=corpus, out=out, recipe="smoke"))
+    progress = json.loads((out / "identity" / "progress.json").read_text())
+    assert progress["step"] == recipes.smoke_identity().budget.steps
 
 
 def test_a_missing_corpus_is_one_sentence(tmp_path: Path) -> None:

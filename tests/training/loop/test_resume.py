@@ -15,6 +15,7 @@ torch = pytest.importorskip("torch")
 from emohead.errors import InputError  # noqa: E402
 from emohead_training.loop import Budget, RunConfig, checkpoints, fit  # noqa: E402
 from emohead_training.loop.randomness import BLOCK_STEPS, Batches  # noqa: E402
+from emohead_training.loop.tensor_file import read_tensors, write_tensors  # noqa: E402
 
 from . import tasks  # noqa: E402
 from .tasks import Chancy, Line, Scatter  # noqa: E402
@@ -119,6 +120,14 @@ def test_starting_anew_forgets_the_longer_run(tmp_path):
     assert [p.name for p in (tmp_path / "chancy").glob("*check*")] == ["checkpoint-00000002"]
 
 
+def test_starting_anew_publishes_the_new_weights_however_many_steps_the_old_had(tmp_path):
+    _fit(tmp_path, 2)
+    _fit(tmp_path, 2, seed=1, resume=False)
+    published = read_tensors(tmp_path / "chancy" / "weights.safetensors")
+    stored = _tensors(tmp_path)
+    _assert_equal(published, {k: stored[f"average.{k}"] for k in published})
+
+
 def test_a_checkpoint_of_other_networks_is_refused(tmp_path):
     _fit(tmp_path, 1, Line())
     other = Line()
@@ -128,38 +137,16 @@ def test_a_checkpoint_of_other_networks_is_refused(tmp_path):
         _fit(tmp_path, 2, other)
 
 
-def test_a_checkpoint_of_the_first_version_is_continued(tmp_path):
-    from safetensors.torch import save_file
-
-    task = _fit(tmp_path / "new", 2)
-    stored = _tensors(tmp_path / "new")
-    old = tmp_path / "old" / "chancy"
-    old.mkdir(parents=True)
-    averages = {k.removeprefix("average."): v for k, v in stored.items() if "average." in k}
-    save_file(averages, old / "weights.safetensors")
-    rest = {k: v for k, v in stored.items() if "average." not in k}
-    save_file(rest, old / "training_state.safetensors")
-    (old / "progress.json").write_text('{"step": 2, "seconds": 1.0, "history": []}')
-    continued = _fit(tmp_path / "old", 3)
-    _fit(tmp_path / "new", 3, task)
-    assert torch.equal(continued.net[0].weight, task.net[0].weight)
-
-
 def test_files_are_those_of_the_safetensors_library(tmp_path):
-    from safetensors import safe_open
     from safetensors.torch import load_file, save_file
-
-    from emohead_training.loop.tensor_file import read_notes, read_tensors, write_tensors
 
     kinds = (torch.float32, torch.bfloat16, torch.int64, torch.bool, torch.uint8)
     made = {str(k): (torch.arange(6).reshape(2, 3) % 5).to(k) for k in kinds}
     made |= {"empty": torch.zeros(0, 3), "scalar": torch.tensor(2.5)}
-    write_tensors(tmp_path / "ours", made, {"step": "3"})
+    write_tensors(tmp_path / "ours", made)
     save_file(made, tmp_path / "theirs", {"step": "3"})
     _assert_equal(load_file(tmp_path / "ours"), made)
     _assert_equal(read_tensors(tmp_path / "theirs"), made)
-    with safe_open(tmp_path / "ours", "pt") as file:
-        assert file.metadata() == read_notes(tmp_path / "theirs") == {"step": "3"}
     (tmp_path / "ours").write_bytes((tmp_path / "ours").read_bytes()[:-1])
     with pytest.raises(InputError, match="cut off"):
         read_tensors(tmp_path / "ours")

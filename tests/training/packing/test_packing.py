@@ -25,13 +25,9 @@ from emohead_training.loop.tensor_file import write_tensors  # noqa: E402
 from emohead_training.packing.choosing import fair_order  # noqa: E402
 from emohead_training.packing.packing import PackConfig, pack  # noqa: E402
 from emohead_training.renderer.losses import VggFeatures  # noqa: E402
-from emohead_training.stored import (  # noqa: E402
-    is_pack,
-    read_content_mel,
-    read_log_mel,
-    write_arrays,
-)
+from emohead_training.stored import is_pack, read_content_mel, read_log_mel  # noqa: E402
 from emohead_training.voice.spoken_clips import read_spoken_clips  # noqa: E402
+from emohead_training.whole_files import write_arrays  # noqa: E402
 
 
 def _packed(corpus, folder, **settings):
@@ -188,8 +184,8 @@ def test_features_are_written_whole_or_not_at_all(tmp_path):
         def __array__(self, *_args, **_kwargs):
             raise OSError("the disk is full")
 
-    with pytest.raises(OSError, match="disk"):
+    with pytest.raises(InputError, match=r"mels.npz cannot be written \(the disk is full\)"):
         write_arrays(path, whole=np.zeros(3), broken=Broken())
-    assert not path.exists()
+    assert not list(path.parent.iterdir())
     write_arrays(path, whole=np.ones(3))
     assert np.load(path)["whole"].tolist() == [1, 1, 1]

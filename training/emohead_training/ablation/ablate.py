@@ -27,7 +27,8 @@ from emohead_training.ablation.training_rows import (
 from emohead_training.ablation.variants import VARIANTS, variants_named
 from emohead_training.evaluation.frame_scores import Judges
 from emohead_training.evaluation.pixels import Synthesis
-from emohead_training.loop.checkpoints import RECORD_FILE, read_json, write_json
+from emohead_training.loop.checkpoints import RECORD_FILE
+from emohead_training.whole_files import read_json, write_json
 
 __all__ = ["ablate"]
 
@@ -102,7 +103,6 @@ def _judge_once(
     if judged is not None and judged["protocol"] == protocol:
         return
     numbers = judge(config.data, synthesis(), judges, warm_frames=warm_frames)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, {"protocol": protocol, "numbers": numbers})
 
 

@@ -52,11 +52,10 @@ def ablate_command(
     ] = None,
 ) -> None:
     """Train the renderer without one module at a time and judge every row (paper, Table 3)."""
-    import json
-
     from emohead_training.ablation.ablate import ablate
     from emohead_training.ablation.table import markdown_of, table
     from emohead_training.ablation.training_rows import AblationConfig
+    from emohead_training.whole_files import write_json, write_text
 
     config = AblationConfig(
         data=data,
@@ -78,14 +77,7 @@ def ablate_command(
         say=lambda line: typer.echo(line, err=True),
     )
     if json_path is not None:
-        _write(json_path, json.dumps(result, indent=1) + "\n")
+        write_json(json_path, result)
     if markdown is not None:
-        _write(markdown, markdown_of(result))
+        write_text(markdown, markdown_of(result))
     typer.echo(table(result["rows"]))
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

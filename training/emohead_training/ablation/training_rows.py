@@ -6,29 +6,35 @@ Not here: judging (``judging.py``).
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from emohead.errors import InputError
 from emohead_training.ablation.variants import Variant
-from emohead_training.loop import Budget, RunConfig, weights_path
-from emohead_training.loop.checkpoints import PROGRESS_FILE, read_json, write_json
+from emohead_training.loop import Budget, RunConfig
+from emohead_training.loop.checkpoints import PROGRESS_FILE
+from emohead_training.loop.randomness import seed_all
 from emohead_training.loop.record import config_json
 from emohead_training.recipe_book import config_of
 from emohead_training.renderer.task import RendererConfig
+from emohead_training.whole_files import read_json, write_json
 
 __all__ = [
     "AblationConfig",
     "row_folder",
     "settings_of",
+    "train_identity",
     "train_row",
     "trained",
 ]
 
-SETTINGS_FILE = "settings.json"
-TRAINED_FILE = "trained.json"
-PHASES = ("local", "global")
+log = logging.getLogger(__name__)
+
+SETTINGS_FILE: Final = "settings.json"
+TRAINED_FILE: Final = "trained.json"
+PHASES: Final = ("local", "global")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +114,7 @@ def train_row(config: AblationConfig, variant: Variant) -> dict[str, Any]:
     done = trained(config, variant)
     if done is not None:
         return done
-    _train_identity(config)
+    train_identity(config)
     done = {phase: _train_phase(config, variant, phase) for phase in PHASES}
     write_json(row_folder(config, variant) / TRAINED_FILE, done)
     return done
@@ -131,7 +137,6 @@ def _check_settings(config: AblationConfig, variant: Variant) -> None:
     path = row_folder(config, variant) / SETTINGS_FILE
     begun = read_json(path)
     if begun is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, settings)
     elif begun != settings:
         raise InputError(
@@ -152,26 +157,33 @@ def _run_of(config: AblationConfig, out: Path) -> RunConfig:
     )
 
 
-def _train_identity(config: AblationConfig) -> None:
-    """Train the project's own identity net, once for all rows, where no file takes its place."""
-    from emohead_training.identity.train import train
+def train_identity(config: AblationConfig) -> None:
+    """Train the identity net of all rows to its end, where no file takes its place.
 
-    if config.identity_net is None and not weights_path(config.out, "identity").is_file():
-        train(_run_of(config, config.out), config_of(config.recipe, "identity"))
+    Parameters
+    ----------
+    config : AblationConfig
+
+    Raises
+    ------
+    EmoheadError
+        The corpus does not fit, or the net was trained with other settings.
+    """
+    from emohead_training.pipeline import train_all
+
+    if config.identity_net is None:
+        train_all(_run_of(config, config.out), log.info, stages=("identity",))
 
 
 def _train_phase(config: AblationConfig, variant: Variant, phase: str) -> dict[str, Any]:
     """Train one phase; returns its steps and minutes."""
-    import torch
-
     from emohead_training.renderer.train import train
 
     stage = f"renderer_{phase}"
     recipe: RendererConfig = config_of(config.recipe, stage)
     budget = config.phase_budget(recipe.budget, phase)
     run = _run_of(config, row_folder(config, variant))
-    # The networks are made before the loop seeds itself.
-    torch.manual_seed(config.seed)
+    seed_all(config.seed)  # the networks are made before the loop seeds itself
     train(run, variant.applied_to(replace(recipe, budget=budget)), shared=config.out)
     progress = read_json(run.out / stage / PROGRESS_FILE)
     assert progress is not None

@@ -7,7 +7,6 @@ Landmarks of thousands of frames are one matrix product. Not here: which actions
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -22,6 +21,7 @@ from emohead.geometry.landmarks import EYELID_PAIRS, LIP_PAIRS, NUM_LANDMARKS, O
 from emohead_training.actors.actions import ACTION_INDEX, NUM_ACTIONS
 from emohead_training.actors.body import AnnyHeads, HeadMesh
 from emohead_training.actors.people import Person, draw_person
+from emohead_training.whole_files import write_arrays
 
 __all__ = ["ActorFaces", "LipGap"]
 
@@ -198,13 +198,10 @@ class ActorFaces:
         )
 
     def _save(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         labels = sorted({label for p in self.people for label in p.changes})
         arrays: dict[str, Any] = {f.name: getattr(self.mesh, f.name) for f in fields(HeadMesh)}
         arrays |= {"neutral": self.neutral, "scale": self.scale, "labels": np.array(labels)}
-        partial = path.with_name(f".{os.getpid()}.{path.name}")
-        np.savez(partial, **arrays)
-        os.replace(partial, path)
+        write_arrays(path, **arrays)
 
     @classmethod
     def _read(cls, path: Path, num_people: int, seed: int) -> ActorFaces:

@@ -6,12 +6,12 @@ Called by ``preparing.py`` and the command. Not here: deciding what is skipped.
 from __future__ import annotations
 
 import csv
-import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+from emohead_training.whole_files import read_json, write_json
 
 __all__ = ["REPORT_FILE", "report_rows", "write_report"]
 
@@ -46,11 +46,7 @@ def write_report(
         "skipped": list(skipped),
     }
     path = out / REPORT_FILE
-    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    temporary = path.with_suffix(".part")
-    text = json.dumps(known | {corpus: report}, ensure_ascii=False, indent=1)
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    write_json(path, (read_json(path) or {}) | {corpus: report})
     return report
 
 

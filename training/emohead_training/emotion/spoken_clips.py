@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
 from emohead_training.corpus import VoiceClip, read_voice_index
-from emohead_training.stored import read_log_mel, write_arrays
+from emohead_training.loop.record import data_hash
+from emohead_training.stored import read_log_mel
+from emohead_training.whole_files import keep, write_arrays
 
 __all__ = ["CLASSES_OF", "SpokenClips", "held_out_speakers", "read_spoken_clips"]
 
@@ -87,7 +89,7 @@ def held_out_speakers(clips: SpokenClips, fold: int, folds: int = FOLDS) -> set[
 
 
 def read_spoken_clips(data: Path, cache: Path) -> SpokenClips:
-    """Load the training side, making the cache first where it is missing.
+    """Load the training side, making the cache first where it is missing or of another corpus.
 
     Parameters
     ----------
@@ -99,17 +101,25 @@ def read_spoken_clips(data: Path, cache: Path) -> SpokenClips:
     Returns
     -------
     SpokenClips
+
+    Raises
+    ------
+    InputError
+        The corpus has no acted voices of train people.
     """
-    if not cache.is_file():
-        labelled = [v for v in read_voice_index(data, "train") if v.emotion]
-        if not labelled:
-            raise InputError(
-                f"expected voices with an acted emotion in {data / 'audio.csv'}, found none; "
-                "prepare RAVDESS or CREMA-D into the same folder"
-            )
-        _write(cache, labelled)
+    keep(cache, {"data_sha256": data_hash(data)}, lambda: _write(cache, _acted_voices(data)))
     with np.load(cache, allow_pickle=False) as stored:
         return SpokenClips(**{name: stored[name] for name in stored.files})
+
+
+def _acted_voices(data: Path) -> list[VoiceClip]:
+    labelled = [v for v in read_voice_index(data, "train") if v.emotion]
+    if not labelled:
+        raise InputError(
+            f"expected voices with an acted emotion in {data / 'audio.csv'}, found none; "
+            "prepare RAVDESS or CREMA-D into the same folder"
+        )
+    return labelled
 
 
 def _write(cache: Path, voices: list[VoiceClip]) -> None:

@@ -25,9 +25,9 @@ from emohead_training.evaluation.report import (
     printed_table,
     rows,
     sizes,
-    write_text,
 )
 from emohead_training.evaluation.sheets import sheet
+from emohead_training.whole_files import write_text
 
 __all__ = ["SheetAlbum", "write_html"]
 

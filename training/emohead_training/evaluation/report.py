@@ -6,7 +6,6 @@ Not here: measuring (``evaluate.py``), the rows (``bars.py``), the HTML page (``
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from emohead_training.evaluation.bars import BARS, GROUPS, Bar
 from emohead_training.evaluation.evaluate import Report, is_count
 from emohead_training.evaluation.methods import METHODS
 from emohead_training.evaluation.printed import CAVEAT, OURS_BY_METRIC, PRINTED
+from emohead_training.whole_files import write_text
 
 __all__ = [
     "Row",
@@ -27,7 +27,6 @@ __all__ = [
     "table",
     "write_json",
     "write_markdown",
-    "write_text",
 ]
 
 
@@ -232,11 +231,3 @@ def sizes(report: Report) -> Iterator[str]:
 
 def _text(value: float) -> str:
     return f"{value:.1e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

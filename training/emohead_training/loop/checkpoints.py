@@ -6,8 +6,6 @@ run's record. It appears by a rename; the older one goes afterwards. Not here: w
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,20 +18,20 @@ from torch.optim import Optimizer
 
 from emohead.errors import InputError
 from emohead_training.loop.config import Task
-from emohead_training.loop.tensor_file import read_notes, read_tensors, write_tensors
+from emohead_training.loop.tensor_file import read_tensors, write_tensors
 from emohead_training.loop.weights import WEIGHTS_FILE, Averages, assign, flat
+from emohead_training.whole_files import read_json, write_json
 
 __all__ = [
     "MAX_FILE_BYTES",
     "PROGRESS_FILE",
+    "RECORD_FILE",
     "Checkpoint",
     "drop_all",
     "latest",
     "publish",
-    "read_json",
     "restore",
     "write",
-    "write_json",
 ]
 
 MAX_FILE_BYTES: Final = 15 << 20
@@ -42,7 +40,7 @@ PREFIX: Final = "checkpoint-"
 PROGRESS_FILE: Final = "progress.json"
 """What a stage has done, beside its weights."""
 RECORD_FILE: Final = "run.json"
-_OLD_STATE: Final = "training_state.safetensors"
+"""What a stage was made of, beside its weights."""
 _LIVE, _AVERAGE, _OPTIMIZER = "live", "average", "optimizer"
 
 
@@ -55,7 +53,7 @@ class Checkpoint:
     progress: dict[str, Any]
     """Steps, seconds and history."""
     record: dict[str, Any]
-    """Configuration, code, data and libraries of the run that wrote it; empty for old ones."""
+    """Configuration, code, data and libraries of the run that wrote it."""
 
 
 def write(
@@ -83,7 +81,6 @@ def write(
     partial.rename(final)
     for other in _folders(folder)[:-1]:
         _drop(other)
-    (folder / _OLD_STATE).unlink(missing_ok=True)
     publish(folder, averages, progress, record)
 
 
@@ -91,10 +88,7 @@ def publish(
     folder: Path, averages: Averages, progress: Mapping[str, Any], record: Mapping[str, Any]
 ) -> None:
     """Put averaged weights, progress and record beside the checkpoint, for whoever reads them."""
-    step = str(progress["step"])
-    weights = folder / WEIGHTS_FILE
-    if not weights.is_file() or read_notes(weights).get("step") != step:
-        write_tensors(weights, averages.values, {"step": step})
+    write_tensors(folder / WEIGHTS_FILE, averages.values)
     write_json(folder / PROGRESS_FILE, progress)
     write_json(folder / RECORD_FILE, record)
 
@@ -103,15 +97,14 @@ def latest(folder: Path) -> Checkpoint | None:
     """Read the newest checkpoint below `folder`; half-written ones do not count."""
     found = _folders(folder)
     if not found:
-        return _old(folder)
+        return None
     tensors: dict[str, Tensor] = {}
     for path in sorted(found[-1].glob("tensors-*.safetensors")):
         tensors |= read_tensors(path)
-    return Checkpoint(
-        tensors=tensors,
-        progress=json.loads((found[-1] / PROGRESS_FILE).read_text()),
-        record=json.loads((found[-1] / RECORD_FILE).read_text()),
-    )
+    progress, record = (read_json(found[-1] / name) for name in (PROGRESS_FILE, RECORD_FILE))
+    assert progress is not None
+    assert record is not None
+    return Checkpoint(tensors=tensors, progress=progress, record=record)
 
 
 def restore(checkpoint: Checkpoint, task: Task, averages: Averages) -> None:
@@ -155,17 +148,6 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"{PREFIX}*")) if folder.is_dir() else []
 
 
-def _old(folder: Path) -> Checkpoint | None:
-    """Read a checkpoint as version 0.1 wrote it: three files that stand for one."""
-    if not (folder / _OLD_STATE).is_file():
-        return None
-    averages = read_tensors(folder / WEIGHTS_FILE)
-    tensors = read_tensors(folder / _OLD_STATE)
-    tensors |= {f"{_AVERAGE}.{k}": v for k, v in averages.items()}
-    progress = json.loads((folder / PROGRESS_FILE).read_text())
-    return Checkpoint(tensors=tensors, progress=progress, record={})
-
-
 def _parts(tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     """Share the tensors out over files below the size limit."""
     part: dict[str, Tensor] = {}
@@ -202,21 +184,3 @@ def _restore_optimizer(optimizer: Optimizer, head: str, stored: Mapping[str, Ten
             state.setdefault(int(index), {})[slot] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object; None where there is no file."""
-    if not path.is_file():
-        return None
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object, complete or not at all."""
-    temporary = path.with_name(path.name + ".partial")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

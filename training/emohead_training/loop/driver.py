@@ -86,7 +86,7 @@ def fit(
     loop = _Loop(task, run, run.budget(default), fabric, averages, progress)
     if found is not None and fabric.is_global_zero:
         _compare(task.name, found.record, loop.record)
-        checkpoints.publish(folder, averages, progress, found.record or loop.record)
+        checkpoints.publish(folder, averages, progress, found.record)
     clip_norms: Mapping[str, float] = getattr(task, "clip_norms", {})
     wanted = run.tensorboard and fabric.is_global_zero
     with (
@@ -220,7 +220,7 @@ class _Loop:
 def _compare(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Say where a resumed run differs from what its checkpoint was made with."""
     for key in ("config", "data_sha256", "facts"):
-        if before and _without_budget(before.get(key)) != _without_budget(now.get(key)):
+        if _without_budget(before.get(key)) != _without_budget(now.get(key)):
             log.warning("%s: continues with another %s than before", name, key)
 
 

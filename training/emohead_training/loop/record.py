@@ -28,7 +28,7 @@ _LIBRARIES: Final = (
     "av",
 )
 _INDICES: Final = (".csv", ".json")
-_FOLDERS: Final = ("audio", "video", "shards", "cache")
+_FOLDERS: Final = ("audio", "video", "shards", "cache", "portraits")
 """Sub-folders of a corpus whose files count, by name and size."""
 
 
@@ -48,7 +48,7 @@ def config_json(value: Any) -> Any:
 
 
 def data_hash(root: Path) -> str:
-    """Hash a corpus: the content of its indices, name and size of every other file.
+    """Hash a corpus: the content of its indices, name and size of every clip, voice and portrait.
 
     Parameters
     ----------

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeGuard
@@ -19,8 +18,9 @@ from torch import Tensor
 
 from emohead.errors import InputError
 from emohead.reading import json_from
+from emohead_training.whole_files import whole_bytes
 
-__all__ = ["read_notes", "read_tensors", "write_tensors"]
+__all__ = ["read_tensors", "write_tensors"]
 
 _TYPES: Final = {
     "F64": torch.float64,
@@ -36,21 +36,12 @@ _TYPES: Final = {
 }
 _NAMES: Final = {v: k for k, v in _TYPES.items()}
 _NOTES: Final = "__metadata__"
+"""Texts that the format allows beside the tensors; they are passed over."""
 
 
-def write_tensors(
-    path: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, str] | None = None
-) -> None:
-    """Write a file, complete or not at all.
-
-    Parameters
-    ----------
-    path : Path
-    tensors : mapping of str to tensor
-    notes : mapping of str to str, optional
-        Stored in the header.
-    """
-    header: dict[str, object] = {_NOTES: dict(notes)} if notes else {}
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a file, whole or not at all; errors as of ``whole_bytes``."""
+    header: dict[str, object] = {}
     parts, position = [], 0
     for name in sorted(tensors):
         value = tensors[name].detach().cpu().contiguous()
@@ -65,12 +56,8 @@ def write_tensors(
         position = ends[1]
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    temporary = path.with_name(path.name + ".partial")
-    with temporary.open("wb") as file:
+    with whole_bytes(path) as file:
         file.writelines((len(text).to_bytes(8, "little"), text, *parts))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def _header(path: Path, content: bytes) -> tuple[dict[str, dict[str, Any]], int]:
@@ -123,12 +110,3 @@ def _checked(path: Path, name: str, entry: dict[str, Any]) -> tuple[torch.dtype,
 
 def _are_counts(given: Any) -> TypeGuard[list[int]]:
     return isinstance(given, list) and all(type(n) is int and n >= 0 for n in given)
-
-
-def read_notes(path: Path) -> dict[str, str]:
-    """Read the header's notes."""
-    with path.open("rb") as file:
-        length = file.read(8)
-        held = min(int.from_bytes(length, "little"), path.stat().st_size)
-        header, _ = _header(path, length + file.read(held))
-    return {str(k): str(v) for k, v in header.get(_NOTES, {}).items()}

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from emohead.geometry.landmarks import BROWS
 from emohead.images import read_image
 from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, read_video_index
+from emohead_training.loop.record import data_hash
 from emohead_training.portrait.teachers import Teacher
 from emohead_training.stored import is_pack
+from emohead_training.whole_files import keep
 
 __all__ = ["FaceFrames", "load_frames", "portrait_samples"]
 
@@ -65,7 +67,7 @@ class _Sample:
 
 
 def load_frames(data: Path, cache: Path, split: Split) -> FaceFrames:
-    """Frames of one side of the split, decoded on the first call.
+    """Frames of one side of the split, decoded on the first call and for another corpus.
 
     Parameters
     ----------
@@ -81,9 +83,7 @@ def load_frames(data: Path, cache: Path, split: Split) -> FaceFrames:
     FaceFrames
     """
     folder = cache / "portrait" / split
-    if not (folder / "people.json").is_file():
-        log.info("decoding %s frames into %s", split, folder)
-        _build(data, folder, split)
+    keep(folder, {"data_sha256": data_hash(data)}, lambda: _build(data, folder, split))
     stored = {n: np.load(folder / f"{n}.npy") for n in ("landmarks", "outline", "person")}
     people: list[str] = json.loads((folder / "people.json").read_text())
     images = np.load(folder / "images.npy", mmap_mode="r")
@@ -98,6 +98,7 @@ def _weights(person: NDArray[np.int64], people: Sequence[str]) -> NDArray[np.flo
 
 
 def _build(data: Path, folder: Path, split: Split) -> None:
+    log.info("decoding %s frames into %s", split, folder)
     samples = list(_clip_samples(data, split))
     if split == "train":
         samples += portrait_samples(data)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, read_video_index
+from emohead_training.loop.record import data_hash
+from emohead_training.whole_files import keep
 
 __all__ = ["FrameCache", "Sample", "build_cache", "mouth_gap"]
 
@@ -95,7 +97,7 @@ def _clips(root: Path, split: Split, plan: CachePlan) -> list[VideoClip]:
 
 
 def build_cache(root: Path, folder: Path, split: Split, plan: CachePlan | None = None) -> None:
-    """Decode the clips of one side of the split into ``folder``; does nothing where it is done.
+    """Decode the clips of one side of the split into ``folder``, where that is not done already.
 
     Parameters
     ----------
@@ -108,9 +110,12 @@ def build_cache(root: Path, folder: Path, split: Split, plan: CachePlan | None =
     plan : CachePlan, optional
         How many frames of each clip to keep.
     """
-    if (folder / "index.json").is_file():
-        return
     plan = plan or CachePlan()
+    made_of = {"data_sha256": data_hash(root), "plan": asdict(plan)}
+    keep(folder, made_of, lambda: _decode(root, folder, split, plan))
+
+
+def _decode(root: Path, folder: Path, split: Split, plan: CachePlan) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     index, points, position = [], [], 0

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ
+from emohead.errors import InputError
 from emohead.mel import CONTENT_HOP, content_mel
 from emohead_training.corpus import (
     read_sound,
@@ -26,11 +27,13 @@ from emohead_training.corpus import (
     read_video_index,
     read_voice_index,
 )
-from emohead_training.stored import is_pack, read_content_mel, write_arrays
+from emohead_training.loop.record import data_hash
+from emohead_training.stored import is_pack, read_content_mel
 from emohead_training.voice.alignment import aligned
 from emohead_training.voice.phonemes import spelled_frames
 from emohead_training.voice.synthesis import synthesise
 from emohead_training.voice.transcripts import read_prompts, transcript
+from emohead_training.whole_files import keep, write_arrays
 
 __all__ = ["UNLABELLED", "Kind", "Sounds", "read_sounds"]
 
@@ -77,7 +80,7 @@ class Sounds:
 def read_sounds(
     data: Path, cache: Path, *, synthetic_seconds: float, seed: int = 0, align: bool = True
 ) -> Sounds:
-    """Load the cache of mels, making it first where it is missing.
+    """Load the cache of mels, making it first where it is missing or of something else.
 
     Parameters
     ----------
@@ -95,11 +98,26 @@ def read_sounds(
     Returns
     -------
     Sounds
+
+    Raises
+    ------
+    InputError
+        No phoneme of any voice is known, so that nobody could learn to spell.
     """
-    if not cache.is_file():
-        _write(cache, _all_sounds(data, synthetic_seconds, seed, align))
+    made_of = {"data_sha256": data_hash(data), "seconds": synthetic_seconds, "seed": seed}
+    keep(
+        cache,
+        made_of | {"align": align},
+        lambda: _write(cache, _all_sounds(data, synthetic_seconds, seed, align)),
+    )
     with np.load(cache, allow_pickle=False) as stored:
-        return Sounds(**{name: stored[name] for name in stored.files})
+        sounds = Sounds(**{name: stored[name] for name in stored.files})
+    if (sounds.phonemes == UNLABELLED).all():
+        raise InputError(
+            f"expected speech whose phonemes are known in {data}, found none: install espeak-ng "
+            "and flite, or make the data pack with synthesised voices"
+        )
+    return sounds
 
 
 _Entry = tuple[NDArray[np.float32], NDArray[np.int64] | None, str, bool, Kind]
