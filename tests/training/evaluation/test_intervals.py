@@ -71,3 +71,9 @@ def test_draws_are_with_replacement_and_repeatable() -> None:
     assert (drawn == 0).any()
     assert drawn.mean(0) == pytest.approx(np.ones(5), abs=0.15)
     assert PROTOCOL.confidence == 0.95
+
+
+def test_people_of_whom_nothing_was_measured_have_no_interval() -> None:
+    nothing = tally({"a": [], "b": []})
+    assert nothing.interval is None
+    assert np.isnan(nothing.value)

@@ -10,8 +10,9 @@ import torch
 from lightning.fabric import Fabric
 from safetensors.torch import save_file
 
-from emohead_training.loop import Budget
+from emohead_training.loop import Budget, RunConfig
 from emohead_training.models.autovc import ContentEncoder, SpeakerEncoder
+from emohead_training.voice import lips_training
 from emohead_training.voice.content_codes import CodeWriter, codes_at
 from emohead_training.voice.lip_corpus import LipCorpus, SpelledSpeech
 from emohead_training.voice.lip_scores import score
@@ -112,3 +113,18 @@ def test_spoken_clips_of_the_corpus(shared_data: Path) -> None:
         assert len(clip.landmarks) == len(clip.valid)
         assert abs(len(clip.landmarks) / 30 - len(clip.samples) / 16000) < 0.5
         assert np.isfinite(clip.landmarks).all()
+
+
+def test_the_rate_falls_over_all_steps_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task is told the run's own budget, by which it slows down."""
+    told = []
+    for name in ("read_sounds", "CodeWriter", "LipCorpus", "SpelledSpeech", "read_talking_shapes"):
+        monkeypatch.setattr(lips_training, name, lambda *_, **__: None)
+    for name in ("fit_posture", "_actors", "fit"):
+        monkeypatch.setattr(lips_training, name, lambda *_, **__: None)
+    monkeypatch.setattr(lips_training, "read_spoken_clips", lambda *_: [])
+    monkeypatch.setattr(lips_training, "LipsTask", lambda config, *_: told.append(config.budget))
+    lips_training.train(RunConfig(data=tmp_path, out=tmp_path, steps=5000))
+    assert told == [Budget(steps=5000)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,10 @@ from torch import nn
 from emohead.contract import StageSpec, sample_inputs, shape_of
 from emohead.geometry.landmarks import EYES, LEFT_BROW, MOUTH
 from emohead.stages import CONTENT_ENCODER, NEUTRAL_LANDMARKS, SPEAKER_ENCODER
-from emohead_training.loop import Budget
+from emohead_training.loop import Budget, RunConfig
 from emohead_training.models.autovc import ContentEncoder, SpeakerEncoder
 from emohead_training.models.neutral_landmarks import NeutralLandmarks
+from emohead_training.voice import autovc_training
 from emohead_training.voice.autovc_training import AutovcConfig, AutovcTask
 from emohead_training.voice.lip_bases import fill_bases
 from emohead_training.voice.phonemes import PHONEMES
@@ -113,3 +116,19 @@ def test_lstm_state_carries_over(small_clips: list[SpokenClip]) -> None:
         first, *state = model(content[:, :5], anchor, *model.zero_state(1))
         rest = model(content[:, 5:], anchor, *state)[0]
     torch.testing.assert_close(torch.cat([first, rest], 1), whole)
+
+
+def test_the_rate_falls_over_all_steps_of_the_run(
+    small_sounds: Sounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = []
+
+    def fit(task: AutovcTask, run: RunConfig, budget: Budget) -> None:
+        step = run.budget(budget).steps // 2
+        task.step(next(task.batches(0)), step, Fabric(accelerator="cpu", devices=1))
+        rates.append(task.optimizers["autovc"].param_groups[0]["lr"])
+
+    monkeypatch.setattr(autovc_training, "read_sounds", lambda *_, **__: small_sounds)
+    monkeypatch.setattr(autovc_training, "fit", fit)
+    autovc_training.train(RunConfig(data=tmp_path, out=tmp_path, steps=9000))
+    assert rates == [pytest.approx(0.51 * AutovcConfig(budget=Budget(steps=1)).learning_rate)]

@@ -67,10 +67,10 @@ class Tally:
 
     @property
     def interval(self) -> Interval | None:
-        """Percentile interval over resampled people; None with fewer than two people."""
-        if len(self.sums) < 2:
+        """Percentile interval over resampled people; None with fewer than two who count."""
+        sums = np.array([pair for pair in self.sums.values() if pair[1] != 0])
+        if len(sums) < 2:
             return None
-        sums = np.stack(list(self.sums.values()))
         drawn = draws_of_people(len(sums), PROTOCOL.resamples) @ sums
         usable = drawn[drawn[:, 1] != 0]
         return quantile_interval(usable[:, 0] / usable[:, 1])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -75,7 +75,7 @@ class AutovcConfig:
     """Share of windows from people whose words were aligned; the rest is unlabelled."""
     learning_rate: float = 1.5e-3
     """Adam's rate at its peak."""
-    schedule_steps: int | None = None
+    schedule_steps: int = 0
     """Steps over which the rate falls, where they are more than the budget's."""
     content_weight: float = 0.5
     """Weight of the content loss."""
@@ -186,10 +186,9 @@ class AutovcTask:
     def step(self, batch: Batch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
         """One update of all networks."""
         optimizer = self.optimizers[STAGE]
+        steps = max(self.config.schedule_steps, self.config.budget.steps)
         for group in optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * _schedule(
-                step, self.config.schedule_steps or self.config.budget.steps
-            )
+            group["lr"] = self.config.learning_rate * _schedule(step, steps)
         losses = self._losses(batch)
         weights = {
             "content": self.config.content_weight,
@@ -303,7 +302,8 @@ def train(run: RunConfig) -> None:
         Command-line settings; the recipe names the `AutovcConfig`.
     """
     torch.set_num_threads(1)
-    config: AutovcConfig = config_of(run.recipe, STAGE)
+    recipe: AutovcConfig = config_of(run.recipe, STAGE)
+    config = replace(recipe, budget=run.budget(recipe.budget))
     cache: Path = run.out / STAGE / f"sounds_{config.synthetic_seconds:.0f}_{run.seed}.npz"
     sounds = read_sounds(
         run.data,

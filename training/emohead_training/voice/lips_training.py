@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -297,7 +297,8 @@ def train(run: RunConfig) -> None:
         Command-line settings; the recipe names the `LipsConfig`.
     """
     torch.set_num_threads(1)
-    config: LipsConfig = config_of(run.recipe, STAGE)
+    recipe: LipsConfig = config_of(run.recipe, STAGE)
+    config = replace(recipe, budget=run.budget(recipe.budget))
     torch.manual_seed(run.seed)
     cache = run.out / AUTOVC / f"sounds_{config.synthetic_seconds:.0f}_{run.seed}.npz"
     sounds = read_sounds(
