@@ -6,14 +6,17 @@ Not here: live streams (``live.py``), which ``Client.live`` opens.
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+from pydantic import ValidationError
 
 from emohead.client.errors import (
     BusyError,
@@ -25,13 +28,21 @@ from emohead.client.live import LiveClient
 from emohead.closing import Closing
 from emohead.errors import BackendError, InputError
 from emohead.jobs.schema import FILES
+from emohead.reading import checked_file, first_problem, read_file
 from emohead.service.live_protocol import Start
-from emohead.service.schema import Render, RenderPage
+from emohead.service.schema import PING_S, Render, RenderPage
 
 __all__ = ["Client"]
 
 _BUSY: Final = (429, 503)
+_PAGE: Final = 100
+"""Renders asked for at once."""
+_QUIET_S: Final = 3.0 * PING_S
+"""After how long without a word a watched service counts as lost."""
+_LOOK_S: Final = 1.0
+"""How long a single look at a render may take, however soon the deadline is."""
 _WATCH_PAUSE_S: Final = 1.0
+"""Between two tries to watch."""
 
 
 class Client(Closing):
@@ -71,7 +82,7 @@ class Client(Closing):
             ) from err
         self._httpx: Any = httpx
         self.url = url.rstrip("/")
-        self._key, self._patience_s = api_key, patience_s
+        self._key, self._timeout_s, self._patience_s = api_key, timeout_s, patience_s
         headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         self._http: Any = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
 
@@ -84,8 +95,8 @@ class Client(Closing):
             Photo, and audio or video file.
         **fields
             As ``emohead.jobs.Job`` has them: ``emotion`` (text, weights by name), ``strength``,
-            ``seed``, ``fps``, …; ``emotion_track``, ``emotion_from``, ``landmarks`` and
-            ``landmarks_from`` are paths.
+            ``seed``, ``fps``, …; ``emotion_track``, ``emotion_from``, ``landmarks``,
+            ``landmarks_from`` and ``style`` are paths.
 
         Returns
         -------
@@ -121,13 +132,16 @@ class Client(Closing):
         return Render.model_validate(answer.json())
 
     def renders(self) -> Iterator[Render]:
-        """List all renders, newest first, a page at a time."""
+        """List all renders, newest first, a page at a time; each once, whatever goes meanwhile."""
         after: str | None = None
+        seen: set[str] = set()
         while True:
-            params = {"limit": "100"} | ({} if after is None else {"after": after})
+            params = {"limit": str(_PAGE)} | ({} if after is None else {"after": after})
             answer = self._answer(partial(self._http.get, "/v1/renders", params=params))
             page = RenderPage.model_validate(answer.json())
-            yield from page.renders
+            # Where the last one of a page was removed, the service begins again.
+            yield from (render for render in page.renders if render.id not in seen)
+            seen.update(render.id for render in page.renders)
             after = page.next
             if after is None:
                 return
@@ -144,14 +158,7 @@ class Client(Closing):
         Render
             Whenever it has changed; the last one has ended, unless the service stops.
         """
-        address = f"/v1/renders/{render_id}/events"
-        with self._errors(), self._http.stream("GET", address) as answer:
-            if answer.status_code != 200:
-                answer.read()
-                self._check(answer)
-            for line in answer.iter_lines():
-                if line.startswith("data:"):
-                    yield Render.model_validate_json(line.removeprefix("data:"))
+        yield from (render for render in self._watched(render_id, math.inf) if render is not None)
 
     def wait(
         self,
@@ -166,7 +173,7 @@ class Client(Closing):
         ----------
         render_id : str
         timeout_s : float, optional
-            How long at most, s.
+            How long at most, s; it is noticed a quarter of a minute later at the latest.
         progress : callable, optional
             Called as ``progress(done, total)``.
 
@@ -182,16 +189,37 @@ class Client(Closing):
         TimeoutError
             If it takes longer.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            for render in self.events(render_id):
-                if progress is not None and render.progress.total:
-                    progress(render.progress.done, render.progress.total)
-                if render.has_ended:
-                    return _done(render)
-                if deadline is not None and time.monotonic() > deadline:
-                    raise TimeoutError(f"the render {render_id} is {render.state} still")
-            time.sleep(_WATCH_PAUSE_S)
+            with closing(self._watched(render_id, deadline)) as seen:
+                for render in seen:
+                    if render is not None and progress is not None and render.progress.total:
+                        progress(render.progress.done, render.progress.total)
+                    if render is not None and render.has_ended:
+                        return _done(render)
+                    if time.monotonic() >= deadline:
+                        break
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"the render {render_id} has not ended in {timeout_s} s")
+            time.sleep(max(0.0, min(_WATCH_PAUSE_S, deadline - time.monotonic())))
+
+    def _watched(self, render_id: str, deadline: float) -> Generator[Render | None, None, None]:
+        """Give a render whenever it has changed, and None when the service says that it has not.
+
+        Ends with the service's answer, or where nothing comes before the deadline.
+        """
+        left_s = max(_LOOK_S, deadline - time.monotonic())
+        timeout = self._httpx.Timeout(self._timeout_s, read=min(_QUIET_S, left_s))
+        try:
+            with self._opened(f"/v1/renders/{render_id}/events", timeout=timeout) as answer:
+                for line in answer.iter_lines():
+                    if line.startswith("data:"):
+                        yield Render.model_validate_json(line.removeprefix("data:"))
+                    elif line.startswith(":"):
+                        yield None
+        except ConnectionLostError:
+            if time.monotonic() < deadline:
+                raise
 
     def download(self, render_id: str, path: str | Path) -> Path:
         """Fetch a video, whole or not at all.
@@ -215,13 +243,10 @@ class Client(Closing):
         target = Path(path)
         temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}.part")
         try:
-            with self._errors(), self._http.stream("GET", f"/v1/renders/{render_id}/video") as got:
-                if got.status_code != 200:
-                    got.read()
-                    self._check(got)
-                with temporary.open("xb") as file:
-                    for block in got.iter_bytes():
-                        file.write(block)
+            video = self._opened(f"/v1/renders/{render_id}/video")
+            with video as answer, temporary.open("xb") as file:
+                for block in answer.iter_bytes():
+                    file.write(block)
             os.replace(temporary, target)
         except OSError as err:
             raise InputError(f"{path} cannot be written ({err.strerror}): choose another") from err
@@ -248,10 +273,22 @@ class Client(Closing):
         -------
         LiveClient
             A context manager.
+
+        Raises
+        ------
+        InputError
+            If the photo cannot be read, or a setting cannot be used.
+        RefusedError, BusyError, ConnectionLostError
+            As ``LiveClient``.
         """
-        with _open(face) as file:
-            photo = file.read()
-        start = Start(**{**how, "api_key": self._key})
+        photo = read_file(face, "the face image", "check the path", limit="image_bytes")
+        try:
+            start = Start(**{**how, "api_key": self._key})
+        except ValidationError as err:
+            place, problem = first_problem(err, "settings")
+            raise InputError(
+                f"the stream's {place} cannot be used ({problem}): see docs/service.md"
+            ) from err
         return LiveClient(f"ws{self.url.removeprefix('http')}/v1/live", photo, start)
 
     def close(self) -> None:
@@ -273,10 +310,19 @@ class Client(Closing):
             else:
                 return answer
 
+    @contextmanager
+    def _opened(self, address: str, **how: Any) -> Iterator[Any]:
+        """Open an answer that is read while it comes, once the service is not busy."""
+        with ExitStack() as opened, self._errors():
+            yield self._answer(
+                lambda: opened.enter_context(self._http.stream("GET", address, **how))
+            )
+
     def _check(self, answer: Any) -> None:
         """Turn an answer that is an error into an exception."""
         if answer.status_code < 400:
             return
+        answer.read()
         try:
             message = str(answer.json()["error"]["message"])
         except (ValueError, KeyError, TypeError):
@@ -304,7 +350,7 @@ def _done(render: Render) -> Render:
 
 def _open(path: str | Path) -> Any:
     try:
-        return Path(path).open("rb")
+        return checked_file(path, "the file", "check the path").open("rb")
     except OSError as err:
         raise InputError(f"{path} cannot be read ({err.strerror}): check the path") from err
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class LiveClient(Closing):
 
     def __init__(self, url: str, photo: bytes, start: Start) -> None:
         try:
-            from websockets.exceptions import ConnectionClosed, WebSocketException
+            from websockets.exceptions import ConcurrencyError, ConnectionClosed, WebSocketException
             from websockets.sync.client import connect
         except ImportError as err:
             raise BackendError(
@@ -53,6 +53,7 @@ class LiveClient(Closing):
                 "run `pip install 'emohead[client]'`"
             ) from err
         self._closed: Any = ConnectionClosed
+        self._in_use: Any = ConcurrencyError
         self._opened = ExitStack()
         try:
             self._socket: Any = self._opened.enter_context(connect(url, max_size=None))
@@ -126,8 +127,14 @@ class LiveClient(Closing):
         try:
             self._socket.send(message)
         except self._closed:
-            self._receive()  # raises what the service said at the end
+            with suppress(self._in_use):  # whoever iterates gets it
+                self._skip_to_end()
             raise ConnectionLostError("the live stream has ended: open another one") from None
+
+    def _skip_to_end(self) -> None:
+        """Raise what the service said at the end, behind what it had sent before."""
+        while self._receive() is not None:
+            pass
 
     def _receive(self) -> str | bytes | None:
         """Take the next message; None at an orderly end."""

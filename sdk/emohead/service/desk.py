@@ -252,10 +252,7 @@ class Desk:
             ended = self.store.interrupt(entry.render)  # the service stops
         else:
             ended = _told(entry.render, record, self.store.root / entry.render.id)
-            try:
-                self.store.end(ended, record)
-            except OSError:
-                logger.exception("render %s cannot be kept", ended.id)
+            self.store.end(ended, record)
         self._metrics.renders.labels(ended.state).inc()
         with self._changed:
             entry.job = None

@@ -25,7 +25,7 @@ from emohead.service.desk import FullError
 from emohead.service.metrics import Metrics
 from emohead.service.settings import LOOPBACK_NAMES, ServiceSettings
 
-__all__ = ["Guard", "RateLimiter", "key_is_right", "problem"]
+__all__ = ["Guard", "RateLimiter", "full", "given_key", "key_is_right", "problem"]
 
 OPEN: Final = ("/health/live", "/health/ready")
 """Paths that need no key and count for no limit."""
@@ -40,6 +40,12 @@ def problem(
     """Make the answer that every error has."""
     body = {"error": {"type": kind, "message": message}}
     return JSONResponse(body, status_code=status, headers=headers)
+
+
+def given_key(headers: Headers) -> str:
+    """Find the key that a caller presents, as a bearer's token or in a header of its own."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return (token if scheme.lower() == "bearer" else headers.get("x-api-key", "")).strip()
 
 
 def key_is_right(wanted: str, given: str) -> bool:
@@ -101,7 +107,8 @@ class Guard:
         self._app, self._settings, self._metrics = app, settings, metrics
         self._check_room = check_room
         self._limiter = RateLimiter(settings.rate)
-        self._hosts = {*LOOPBACK_NAMES, settings.host, *settings.allowed_hosts}
+        names = (*LOOPBACK_NAMES, settings.host, *settings.allowed_hosts)
+        self._hosts = {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it."""
@@ -177,9 +184,7 @@ class Guard:
         wanted = self._settings.api_key
         if wanted is None:
             return None
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = token if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        if key_is_right(wanted, given.strip()):
+        if key_is_right(wanted, given_key(headers)):
             return None
         message = "expected the API key as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
         return problem(401, "UnauthorizedError", message, {"WWW-Authenticate": "Bearer"})

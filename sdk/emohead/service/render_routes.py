@@ -20,14 +20,13 @@ from starlette.concurrency import run_in_threadpool
 from emohead.service.desk import Desk, Entry, FullError
 from emohead.service.forms import RenderForm, job_of
 from emohead.service.guard import full
-from emohead.service.schema import ID_PATTERN, Problem, Render, RenderPage
+from emohead.service.schema import ID_PATTERN, PING_S, Problem, Render, RenderPage
 
 __all__ = ["COMMON", "router"]
 
 logger = logging.getLogger(__name__)
 LOOK_S: Final = 0.1
 """How often a watched render is looked at, s."""
-_PING_S: Final = 15
 COMMON: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Problem, "description": "The request cannot be read."},
     401: {"model": Problem, "description": "The API key is missing or wrong."},
@@ -117,7 +116,7 @@ async def get(entry: TheEntry) -> Render:
 )
 async def events(desk: TheDesk, entry: TheEntry) -> EventSourceResponse:
     """Watch a render by server-sent events, at most ten a second, until it has ended."""
-    return EventSourceResponse(_changes(desk, entry), ping=_PING_S)
+    return EventSourceResponse(_changes(desk, entry), ping=PING_S)
 
 
 @router.get(
@@ -136,8 +135,11 @@ async def video(desk: TheDesk, entry: TheEntry) -> FileResponse:
     render = entry.render
     if render.state != "done":
         raise HTTPException(409, f"the render is {render.state}: only done ones have a video")
+    path = desk.store.video(render.id)
+    if not path.is_file():
+        raise HTTPException(404, f"the video of render {render.id} is gone: ask for it again")
     name = f"emohead-{render.id[:8]}.mp4"
-    return FileResponse(desk.store.video(render.id), media_type="video/mp4", filename=name)
+    return FileResponse(path, media_type="video/mp4", filename=name)
 
 
 @router.delete("/{id}", status_code=204, response_class=Response, responses=_UNKNOWN)

@@ -6,9 +6,20 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["ENDED", "ID_PATTERN", "Problem", "ProblemDetail", "Progress", "Render", "RenderPage"]
+__all__ = [
+    "ENDED",
+    "ID_PATTERN",
+    "PING_S",
+    "Problem",
+    "ProblemDetail",
+    "Progress",
+    "Render",
+    "RenderPage",
+]
 
 ID_PATTERN: Final = r"^[0-9a-f]{32}$"
+PING_S: Final = 15
+"""How often whoever watches a render hears that it has not changed, s."""
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 ENDED: Final = frozenset({"done", "failed", "cancelled", "interrupted"})
 """States that do not change any more."""

@@ -16,6 +16,7 @@ __all__ = ["LOOPBACK_NAMES", "ServiceSettings"]
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 _MIN_KEY: Final = 16
+"""Characters of a key that nobody guesses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +57,9 @@ class ServiceSettings:
     """Names that callers may use for this service besides the loopback's, without a key."""
 
     def __post_init__(self) -> None:
-        if self.api_key is not None and len(self.api_key) < _MIN_KEY:
-            raise InputError(
-                f"the API key has {len(self.api_key)} characters, expected at least {_MIN_KEY}: "
-                "take a random one, for example from `openssl rand -hex 24`"
-            )
-        if self.api_key is None and not _is_loopback(self.host):
+        if self.api_key is not None:
+            _check_key(self.api_key)
+        elif not _is_loopback(self.host):
             raise InputError(
                 f"{self.host} can be reached by others: give an API key (--api-key or "
                 "EMOHEAD_API_KEY), or listen at 127.0.0.1"
@@ -85,6 +83,17 @@ class ServiceSettings:
     def max_upload_bytes(self) -> int:
         """Largest request, bytes."""
         return self.max_upload_mb * 1_000_000
+
+
+def _check_key(key: str) -> None:
+    """Refuse keys that can be guessed, or that no header can hold; the message does not show it."""
+    advice = "take a random one, for example from `openssl rand -hex 24`"
+    if len(key) < _MIN_KEY:
+        raise InputError(
+            f"the API key has {len(key)} characters, expected at least {_MIN_KEY}: {advice}"
+        )
+    if not all("!" <= character <= "~" for character in key):
+        raise InputError(f"expected an API key of printable ASCII without spaces: {advice}")
 
 
 def _is_loopback(host: str) -> bool:

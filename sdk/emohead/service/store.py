@@ -7,8 +7,10 @@ Called by ``desk.py``. Not here: who renders when.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -16,13 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from emohead.errors import InputError
 from emohead.jobs import RecordLog, failed_record
 from emohead.jobs.log import LOG_NAME
 from emohead.jobs.record import Record, utc_now
-from emohead.service.schema import ProblemDetail, Render
+from emohead.service.schema import ID_PATTERN, ProblemDetail, Render
 
 __all__ = ["INTERRUPTED", "VIDEO_NAME", "Store"]
 
@@ -80,12 +81,18 @@ class Store:
         os.replace(temporary, target)
 
     def end(self, render: Render, record: Record) -> None:
-        """Keep how a render ended, beside it and in the log, and forget what was uploaded."""
-        self.log.append(record.model_copy(update={"job": None, "output": render.id}))
-        self.write(render)
-        for path in (self.root / render.id).iterdir():
-            if path.name not in (_STATE_NAME, VIDEO_NAME):
-                path.unlink(missing_ok=True)
+        """Keep how a render ended, beside it and in the log, and forget what was uploaded.
+
+        Where the disk does not let it, that is logged: the next start finds the render unfinished.
+        """
+        try:
+            self.log.append(record.model_copy(update={"job": None, "output": render.id}))
+            self.write(render)
+            for path in (self.root / render.id).iterdir():
+                if path.name not in (_STATE_NAME, VIDEO_NAME):
+                    path.unlink(missing_ok=True)
+        except OSError:
+            logger.exception("render %s: its end cannot be kept", render.id)
 
     def remove(self, render_id: str) -> None:
         """Remove everything of a render but its line in the log."""
@@ -94,20 +101,15 @@ class Store:
     def recover(self) -> Iterator[Render]:
         """Read what an earlier run left; renders that had not ended are interrupted from now on.
 
+        What the service did not make is left alone: somebody may have named a folder of theirs.
+
         Yields
         ------
         Render
             Ended, oldest first.
         """
-        found = []
-        for folder in self.root.iterdir():
-            try:
-                text = (folder / _STATE_NAME).read_text(encoding="utf-8")
-                found.append(Render.model_validate_json(text))
-            except (OSError, ValidationError):
-                # Killed before it was accepted: nobody was told of it.
-                logger.warning("%s holds no render; it is removed", folder)
-                shutil.rmtree(folder, ignore_errors=True)
+        folders = [f for f in self.root.iterdir() if re.fullmatch(ID_PATTERN, f.name)]
+        found = [render for folder in folders if (render := _read(folder)) is not None]
         for render in sorted(found, key=lambda r: r.created):
             yield render if render.has_ended else self.interrupt(render)
 
@@ -121,7 +123,8 @@ class Store:
                 "error": ProblemDetail(type="InterruptedError", message=INTERRUPTED),
             }
         )
-        self.video(render.id).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.video(render.id).unlink(missing_ok=True)
         self.end(ended, failed_record(render.id, error, key=render.id))
         return ended
 
@@ -129,3 +132,13 @@ class Store:
         """Let another service use the folder."""
         self.log.close()
         self._lock.release()
+
+
+def _read(folder: Path) -> Render | None:
+    """Read a render's state; a folder without one goes: it was killed before it was accepted."""
+    try:
+        return Render.model_validate_json((folder / _STATE_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        logger.warning("%s holds no render; it is removed", folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None

@@ -31,7 +31,15 @@ def test_other_addresses_need_a_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"api_key": "short"}, {"port": 70_000}, {"queue": 0}, {"tracks": 0}, {"max_upload_mb": 0}],
+    [
+        {"api_key": "short"},
+        {"api_key": "a key that no header can end with "},
+        {"api_key": "schlüssel-schlüssel"},
+        {"port": 70_000},
+        {"queue": 0},
+        {"tracks": 0},
+        {"max_upload_mb": 0},
+    ],
 )
 def test_senseless_settings_are_refused(tmp_path: Path, wrong: dict) -> None:
     with pytest.raises(InputError, match="expected"):
@@ -77,7 +85,7 @@ def test_pages_of_other_sites_are_refused(client: Client) -> None:
 
 
 def test_allowed_names_reach_the_service(start: Callable[..., Running]) -> None:
-    url = start(allowed_hosts=("box.example",)).url
+    url = start(allowed_hosts=("Box.example",)).url
     assert httpx.get(f"{url}/v1/renders", headers={"Host": "box.example:80"}).status_code == 200
 
 

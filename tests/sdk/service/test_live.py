@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 from PIL import Image
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+from websockets.sync.server import ServerConnection, serve
 
 from emohead.client import BusyError, Client, ConnectionLostError, Media, RefusedError
+from emohead.errors import InputError
 from emohead.head import TalkingHead
 from emohead.samples import SAMPLE_FACE
 from emohead.service import live_session
@@ -176,3 +179,46 @@ def test_messages_are_read_as_they_were_written() -> None:
         unpack(b"short")
     with pytest.raises(ValueError, match="a kind among"):
         unpack(bytes(16))
+
+
+def test_callers_without_the_key_take_no_stream(
+    start: Callable[..., Running], head: TalkingHead
+) -> None:
+    key = "a-key-that-is-long-enough"
+    url = start(head=head, api_key=key, max_live=1).url
+    silent = connect(url.replace("http", "ws") + "/v1/live")
+    with silent, Client(url, api_key=key) as client, client.live(SAMPLE_FACE) as live:
+        assert live.ready["type"] == "ready"
+
+
+def test_reason_is_told_although_media_came_before_it() -> None:
+    """Nobody iterates: what the service had sent waits before the sentence that it ended with."""
+    sound = Media(kind="pcm16", index=0, start=0, is_idle=False, ends_speech=False, payload=b"ab")
+
+    def ends_at_once(socket: ServerConnection) -> None:
+        socket.recv(), socket.recv()
+        socket.send('{"type": "ready"}')
+        for _ in range(3):
+            socket.send(pack(sound))
+        socket.send('{"type": "error", "error": {"type": "InputError", "message": "too odd"}}')
+        socket.close(live_session.CLOSE_REFUSED)
+
+    with serve(ends_at_once, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        refused = pytest.raises(RefusedError, match="too odd")
+        with Client(url) as client, client.live(SAMPLE_FACE) as live, refused:
+            for _ in range(500):
+                live.push(b"ab")
+                time.sleep(0.01)
+        server.shutdown()
+        thread.join()
+
+
+def test_settings_of_a_stream_are_checked_before_it_is_opened() -> None:
+    with Client("http://127.0.0.1:9") as client:
+        with pytest.raises(InputError, match="the stream's fps cannot be used"):
+            client.live(SAMPLE_FACE, fps=0)
+        with pytest.raises(InputError, match="the stream's tempo cannot be used"):
+            client.live(SAMPLE_FACE, tempo=1)

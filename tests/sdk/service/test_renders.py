@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -251,3 +252,90 @@ def test_render_that_hangs_is_recorded_too(
     assert (record.output, record.error.type) == (render.id, "InterruptedError")
     with serving(settings, QuickRenderer(), None) as server, Client(server.url) as client:
         assert client.get(render.id).state == "interrupted"
+
+
+def test_folders_of_others_are_left_alone(
+    start: Callable[..., Running], voice: Path, tmp_path: Path
+) -> None:
+    """A data folder may be where somebody keeps videos of theirs in ``renders``."""
+    own = tmp_path / "data" / "renders" / "holiday" / "beach.mp4"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"dear")
+    with Client(start().url) as client:
+        assert client.wait(client.submit(SAMPLE_FACE, voice).id).state == "done"
+        assert len(list(client.renders())) == 1
+    assert own.read_bytes() == b"dear"
+
+
+def test_lost_folder_of_one_render_does_not_keep_others_from_being_recorded(
+    renderer: QuickRenderer, voice: Path, tmp_path: Path
+) -> None:
+    renderer.gate.clear()
+    settings = ServiceSettings(data_dir=tmp_path / "own", tracks=1, rate=0, grace_s=0.1)
+    with serving(settings, renderer, None) as server, Client(server.url) as client:
+        renders = [client.submit(SAMPLE_FACE, voice) for _ in range(3)]
+        _until(lambda: client.get(renders[0].id).state == "running")
+        shutil.rmtree(tmp_path / "own" / "renders" / renders[1].id)
+    with serving(settings, renderer, None) as server, Client(server.url) as client:
+        assert client.get(renders[2].id).state == "interrupted"
+
+
+def test_video_that_somebody_removed_is_said_to_be_gone(
+    client: Client, voice: Path, tmp_path: Path
+) -> None:
+    render = client.wait(client.submit(SAMPLE_FACE, voice).id)
+    (tmp_path / "data" / "renders" / render.id / "video.mp4").unlink()
+    with pytest.raises(RefusedError, match="is gone: ask for it again") as caught:
+        client.download(render.id, tmp_path / "a.mp4")
+    assert caught.value.status == 404
+
+
+def test_waiting_ends_in_time_although_nothing_happens(
+    start: Callable[..., Running], renderer: QuickRenderer, voice: Path
+) -> None:
+    renderer.gate.clear()
+    with Client(start().url) as client:
+        render = client.submit(SAMPLE_FACE, voice)
+        began = time.monotonic()
+        with pytest.raises(TimeoutError, match="has not ended in 0.5 s"):
+            client.wait(render.id, timeout_s=0.5)
+        assert time.monotonic() - began < 5
+        renderer.gate.set()
+        client.wait(render.id)
+        assert client.wait(render.id, timeout_s=0).state == "done"
+
+
+def test_render_may_be_silent_for_longer_than_an_answer_takes(
+    start: Callable[..., Running], renderer: QuickRenderer, voice: Path
+) -> None:
+    renderer.gate.clear()
+    with Client(start().url, timeout_s=0.3) as client:
+        render = client.submit(SAMPLE_FACE, voice)
+        threading.Timer(1.0, renderer.gate.set).start()
+        assert client.wait(render.id).state == "done"
+
+
+def test_list_gives_each_render_once_although_one_goes(
+    client: Client, voice: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emohead.client.http._PAGE", 2)
+    ids = [client.wait(client.submit(SAMPLE_FACE, voice).id).id for _ in range(4)][::-1]
+    seen = []
+    for render in client.renders():
+        seen.append(render.id)
+        if len(seen) == 2:
+            client.cancel(render.id)  # the next page would begin behind it
+    assert seen == ids
+
+
+def test_watching_and_fetching_are_patient(
+    start: Callable[..., Running], voice: Path, tmp_path: Path
+) -> None:
+    with Client(start(rate=60).url, patience_s=30) as client:
+        render = client.wait(client.submit(SAMPLE_FACE, voice).id)
+        for _ in range(70):  # use up what the rate allows
+            httpx.get(f"{client.url}/v1/renders")
+        assert [r.state for r in client.events(render.id)] == ["done"]
+        for _ in range(70):
+            httpx.get(f"{client.url}/v1/renders")
+        assert client.download(render.id, tmp_path / "a.mp4").stat().st_size == render.num_bytes
