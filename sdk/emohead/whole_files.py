@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from emohead.errors import InputError
 
-__all__ = ["check_target", "whole_file", "write_json"]
+__all__ = ["check_apart", "check_target", "whole_file", "write_json"]
 
 
 def check_target(path: str | Path, suffixes: Sequence[str], what: str) -> Path:
@@ -51,6 +51,38 @@ def check_target(path: str | Path, suffixes: Sequence[str], what: str) -> Path:
     if not os.access(target if target.exists() else target.parent, os.W_OK):
         raise InputError(f"the {what} {path} cannot be written: choose another place")
     return target
+
+
+def check_apart(target: Path, sources: Iterable[Path], what: str) -> None:
+    """Make sure that writing a file destroys nothing that it is made from.
+
+    Parameters
+    ----------
+    target : Path
+        There or not.
+    sources : iterable of Path
+        Likewise.
+    what : str
+        How the message calls the file, such as "video".
+
+    Raises
+    ------
+    InputError
+        If `target` is one of `sources`, under whatever name.
+    """
+    for source in sources:
+        if _are_one(target, source):
+            raise InputError(
+                f"the {what} {target} would take the place of {source}, which it is made from: "
+                "choose another name"
+            )
+
+
+def _are_one(first: Path, second: Path) -> bool:
+    try:
+        return os.path.samefile(first, second)
+    except (OSError, ValueError):  # one of them is not there
+        return False
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from emohead import hashing
 from emohead.errors import InputError
 from emohead.jobs.schema import FILES, Job
 
-__all__ = ["file_sha256", "input_hashes", "job_key"]
+__all__ = ["MISSING", "file_sha256", "input_hashes", "job_key"]
 
 MISSING: Final = "missing"
 """In place of the hash of a file that is not there, so that the key changes once it is."""
@@ -79,7 +79,7 @@ def file_sha256(path: Path) -> str:
 def _hash_or_missing(path: Path) -> str:
     try:
         return file_sha256(path) if path.is_file() else MISSING
-    except (InputError, ValueError):  # ValueError: a path with a null character
+    except (InputError, OSError, ValueError):  # a folder that is closed to us, an impossible name
         return MISSING
 
 

@@ -30,7 +30,7 @@ class RecordLog(Closing):
     """Appends records to a file; use it as a context manager, from any thread.
 
     Every record is one write; the disk is told to keep them at most `sync_s` seconds later, and
-    when the log is closed. A line torn by a crash is ended when the log is opened again.
+    when the log is closed. A line torn by a crash or a full disk ends before the next record.
 
     Parameters
     ----------
@@ -51,21 +51,22 @@ class RecordLog(Closing):
         self._lock = threading.Lock()
         self._synced = time.monotonic()
         try:
-            is_torn = path.exists() and not _ends_with_newline(path)
+            self._is_torn = path.exists() and not _ends_with_newline(path)
             self._file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
         except OSError as err:
             raise InputError(
                 f"the log {path} cannot be written ({err.strerror}): choose another folder"
             ) from err
-        if is_torn:
-            os.write(self._file, b"\n")
 
     def append(self, record: Record) -> None:
-        """Add a record."""
+        """Add a record; raises OSError where the disk takes no more."""
         line = record.model_dump_json(exclude_defaults=True).encode() + b"\n"
         with self._lock:
+            line = b"\n" + line if self._is_torn else line
+            self._is_torn = True
             while line:  # a nearly full disk takes a part
                 line = line[os.write(self._file, line) :]
+            self._is_torn = False
             if time.monotonic() - self._synced >= self._sync_s:
                 os.fsync(self._file)
                 self._synced = time.monotonic()
@@ -73,8 +74,13 @@ class RecordLog(Closing):
     def close(self) -> None:
         """Tell the disk to keep everything, and close."""
         with self._lock:
-            os.fsync(self._file)
-            os.close(self._file)
+            file, self._file = self._file, -1
+            if file < 0:
+                return
+            try:
+                os.fsync(file)
+            finally:
+                os.close(file)
 
 
 def read_records(path: Path) -> Iterator[Record]:

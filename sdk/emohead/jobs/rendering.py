@@ -16,11 +16,19 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from emohead.closing import Closing
 from emohead.errors import InputError
-from emohead.jobs.hashing import file_sha256, input_hashes, job_key
+from emohead.jobs.hashing import MISSING, file_sha256, input_hashes, job_key
 from emohead.jobs.inputs import animate_job, find_face, read_inputs, shown_emotion
-from emohead.jobs.record import Record, failure_of, utc_now, versions, write_record
+from emohead.jobs.record import (
+    Record,
+    failure_of,
+    record_path,
+    utc_now,
+    versions,
+    write_record,
+)
 from emohead.jobs.schema import Job, checked_name
 from emohead.video import check_output
+from emohead.whole_files import check_apart
 
 if TYPE_CHECKING:
     from emohead.clip import Clip, Progress
@@ -117,7 +125,8 @@ class JobRenderer(Closing):
         facts: dict[str, Any] = {"status": "failed", "timings": {}}
         try:
             path = output_path(out_dir, job.output)
-            facts |= self._rendered(job, path, progress, cancel)
+            check_apart(path, job.files().values(), "video")
+            facts |= self._rendered(job, path, hashes, progress, cancel)
         except _CancelledError:
             facts["status"] = "cancelled"
         except Exception as err:
@@ -146,14 +155,19 @@ class JobRenderer(Closing):
             self._executor.close()
 
     def _rendered(
-        self, job: Job, path: Path, progress: Progress | None, cancel: Cancel | None
+        self,
+        job: Job,
+        path: Path,
+        hashes: dict[str, str],
+        progress: Progress | None,
+        cancel: Cancel | None,
     ) -> dict[str, Any]:
         """Write the video; what the record says of it."""
         watch = _watching(progress, cancel)
         watch(0, 0)
         inputs = read_inputs(job)
         with self._lock:
-            clip = animate_job(self.head, self._face(job), inputs, job)
+            clip = animate_job(self.head, self._face(job, hashes), inputs, job)
         watch(0, len(clip))
         began = time.perf_counter()
         # A clip of its own renders in the networks' turn; tracks share steps in the executor.
@@ -163,12 +177,11 @@ class JobRenderer(Closing):
             rendered.save(path, progress=watch)
         return _told(clip, path, time.perf_counter() - began)
 
-    def _face(self, job: Job) -> Portrait:
+    def _face(self, job: Job, hashes: dict[str, str]) -> Portrait:
         """Prepare a face, once for all jobs that show it."""
-        marks = None if job.landmarks is None else file_sha256(job.landmarks)
-        if not job.face.is_file():
+        key = (hashes["face"], job.face_box, hashes.get("landmarks"))
+        if MISSING in key:
             return find_face(self.head, job)  # says what is wrong
-        key = (file_sha256(job.face), job.face_box, marks)
         if key not in self._faces:
             self._faces[key] = find_face(self.head, job)
             while len(self._faces) > MAX_FACES:
@@ -262,7 +275,9 @@ def _kept(record: Record, out_dir: str | Path) -> Record:
     if record.status == "cancelled":
         return record
     video = Path(out_dir) / record.output
+    sources = () if record.job is None else record.job.files().values()
     try:
+        check_apart(record_path(video), sources, "record")
         if record.status == "failed":
             output_path(out_dir, record.output)
         write_record(record, video)

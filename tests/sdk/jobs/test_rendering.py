@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +62,7 @@ def test_jobs_share_an_executor(head: TalkingHead, make_job: MakeJob, tmp_path: 
         ({"speech": "none.wav"}, "does not exist"),
         ({"face": "none.jpg"}, "none.jpg"),
         ({"landmarks": "none.npy"}, "none.npy"),
+        ({"face": f"{'a' * 300}.jpg"}, "cannot be read"),
         ({"emotion_track": "none.json"}, "none.json"),
         ({"output": "file.mp4/a.mp4"}, "cannot be made"),
         ({"output": "link/a.mp4"}, "through a link"),
@@ -132,3 +134,19 @@ def test_the_key_follows_contents_and_settings(make_job: MakeJob, tmp_path: Path
     assert len({key, *others}) == 6
     copy("a.wav", b"longer")
     assert job_key(job, "bundle") not in {key, *others}
+
+
+def test_no_input_is_overwritten(
+    head: TalkingHead, make_job: MakeJob, voice: Path, tmp_path: Path
+) -> None:
+    """Neither a talk by its own video, nor an emotion track by the record beside the video."""
+    talk, track = tmp_path / "talk.mp4", tmp_path / "anna.json"
+    shutil.copy(voice, talk)
+    track.write_text('{"emotions": ["happy"]}')
+    before = talk.read_bytes(), track.read_bytes()
+    overwritten = render_job(head, make_job(speech=talk, output="talk.mp4"), tmp_path)
+    assert overwritten.error is not None
+    assert "would take the place of" in overwritten.error.message
+    beside = render_job(head, make_job(emotion_track=track, output="anna.mp4"), tmp_path)
+    assert "would take the place of" in " ".join(beside.notes)
+    assert (talk.read_bytes(), track.read_bytes()) == before
