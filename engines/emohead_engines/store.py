@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 from pydantic import ValidationError
 
@@ -124,7 +124,7 @@ class EngineStore:
         entry = self._entry(self.root / f"{key.file_stem}.json")
         if entry is None or entry.manifest.key != key:
             return None
-        problem = self.problem(entry, thorough=False)
+        problem = self._outward_problem(entry)
         if problem is not None:
             logger.warning("%s: %s", entry.plan, problem)
             return None
@@ -149,32 +149,42 @@ class EngineStore:
         BackendError
             When it was altered, or another store wrote it.
         """
-        problem = self.problem(entry)
+        problem, plan = self._examined(entry)
         if problem is not None:
             key = entry.manifest.key
             raise BackendError(f"{entry.plan}: {problem}; {remove_and_rebuild(key)}")
-        return entry.plan.read_bytes()
+        return plan
 
     def entries(self) -> list[Entry]:
         """Every engine with a readable manifest, by file name."""
         found = (self._entry(path) for path in sorted(self.root.glob("*.json")))
         return [entry for entry in found if entry is not None]
 
-    def problem(self, entry: Entry, *, thorough: bool = True) -> str | None:
-        """Say what is wrong with an engine's files.
+    def problem(self, entry: Entry) -> str | None:
+        """Say what is wrong with an engine, whose plan is read and hashed.
 
         Parameters
         ----------
         entry : Entry
             An engine of this store.
-        thorough : bool
-            Whether the plan is read and hashed.
 
         Returns
         -------
         str or None
             A phrase, or None when all is well.
         """
+        return self._examined(entry)[0]
+
+    def _examined(self, entry: Entry) -> tuple[str | None, bytes]:
+        """Read a plan, and say what is wrong with it."""
+        problem = self._outward_problem(entry)
+        plan = entry.plan.read_bytes() if problem is None else b""
+        if problem is None and _sha256(plan) != entry.manifest.plan_sha256:
+            problem = "expected the plan that was built, its content was altered"
+        return problem, plan
+
+    def _outward_problem(self, entry: Entry) -> str | None:
+        """Say what is wrong with an engine's files, as far as it shows without reading them."""
         exposed = exposure(self.root.resolve(), entry.path, entry.plan)
         if exposed is not None:
             return exposed
@@ -184,8 +194,6 @@ class EngineStore:
             return "expected the plan beside its manifest, found none"
         if entry.plan.stat().st_size != entry.manifest.num_bytes:
             return f"expected a plan of {entry.manifest.num_bytes} bytes, got another size"
-        if thorough and _sha256(entry.plan.read_bytes()) != entry.manifest.plan_sha256:
-            return "expected the plan that was built, its content was altered"
         return None
 
     def prune(self, max_bytes: int | None = None, *, keep: Entry | None = None) -> list[Entry]:
@@ -288,28 +296,31 @@ class EngineStore:
         return path.read_text()
 
     @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        """Hold a lock that the system frees when its process dies."""
+    def _locked(self, name: str, *, waits: bool = True) -> Iterator[bool]:
+        """Hold a lock that the system frees when its process dies; gives whether it is held."""
         folder = self.root / "locks"
         try:
             private_folder(self.root)
             folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(folder / f"{name}.lock")
-            lock.acquire()
+            lock.acquire(timeout=-1 if waits else 0)
+        except Timeout:
+            yield False
+            return
         except OSError as err:
             raise BackendError(_unwritable(self.root, err)) from err
         try:
-            yield
+            yield True
         finally:
             lock.release()
 
     def _sweep(self) -> None:
         """Remove what killed builds left: unfinished files, plans without a manifest."""
         for path in self.root.glob("*.plan"):
-            stem = path.stem
             if not path.with_suffix(".json").is_file():
-                with self._locked(stem):
-                    if not path.with_suffix(".json").is_file():
+                # Who holds the lock builds this very engine, which may take minutes.
+                with self._locked(path.stem, waits=False) as is_held:
+                    if is_held and not path.with_suffix(".json").is_file():
                         path.unlink(missing_ok=True)
         for path in self.root.rglob(f"{_UNFINISHED}*"):
             if not _is_being_written(path):
@@ -324,7 +335,9 @@ class EngineStore:
             == (key.stage, key.precision)
         ]
         nearest = min(rivals, key=len, default=None)
-        found = f"one for {', '.join(nearest)}" if nearest else "none"
+        found = "none" if nearest is None else f"one for {', '.join(nearest)}"
+        if nearest == []:
+            found = "one that may not be used (`emohead engines verify` says why)"
         return (
             f"{key.stage} {key.precision}: expected its engine in {self.root}, found {found}, and "
             f"building is not allowed here; {rebuild(key)} on a machine of this kind"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,14 @@ def test_altered_plans_are_refused_and_built_again(
     entry.plan.write_bytes(b"longer than it was")
     assert store.find(key) is None
     assert store.read(store.obtain(key, lambda timings: plan)) == plan.plan
+
+
+def test_render_nodes_say_that_the_engine_is_damaged(
+    store: EngineStore, key: EngineKey, plan: BuiltPlan
+) -> None:
+    store.obtain(key, lambda timings: plan).plan.write_bytes(b"longer than it was")
+    with pytest.raises(BackendError, match="found one that may not be used .*engines verify"):
+        EngineStore(store.root, allow_build=False).obtain(key, never)
 
 
 def test_plans_of_another_store_are_refused(
@@ -252,3 +261,22 @@ def test_halves_of_a_killed_write_are_never_used_and_swept(
     assert not orphan.exists()
     assert not unfinished.exists()
     assert young.exists()
+
+
+def test_pruning_does_not_wait_for_a_build_in_hand(
+    store: EngineStore, key: EngineKey, tmp_path: Path
+) -> None:
+    store.root.mkdir(mode=0o700)
+    orphan = store.root / f"{key.file_stem}.plan"
+    orphan.write_bytes(b"half a pl")  # of an earlier build that was killed
+    builder = start(store, tmp_path / "log", 3600, key)
+    try:
+        wait_for(tmp_path / "log")
+        pruning = ThreadPoolExecutor(1).submit(store.prune)
+        assert pruning.result(30) == []
+    finally:
+        builder.kill()
+        builder.communicate(timeout=60)
+    assert orphan.exists()
+    store.prune()
+    assert not orphan.exists()
