@@ -97,8 +97,10 @@ class CudaDevice(Device):
 
         self._runtime = runtime
         code, count = runtime.cudaGetDeviceCount()
-        if code != runtime.cudaError_t.cudaSuccess or not count:
-            raise no_gpu(str(code.name) if count is None else "no device")
+        if code != runtime.cudaError_t.cudaSuccess:
+            raise no_gpu(str(code.name))
+        if not count:
+            raise no_gpu("no device")
         properties = _checked(runtime.cudaGetDeviceProperties(0))
         version = int(_checked(runtime.cudaRuntimeGetVersion()))
         self.gpu = Gpu(

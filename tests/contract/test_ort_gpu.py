@@ -211,6 +211,8 @@ def test_every_stage_opens_and_runs_on_the_named_backend(
 
 @pytest.mark.gpu
 def test_a_real_gpu_renders_what_the_cpu_does() -> None:
+    if CUDA not in pytest.importorskip("onnxruntime").get_available_providers():
+        pytest.skip("needs onnxruntime-gpu")
     bundle = Bundle.open()
     host, device = (bundle.runner(RENDERER.name, b).steps(streams(2)) for b in ("cpu", "cuda"))
     for i in range(4):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,14 @@ def test_missing_gpus_are_said(monkeypatch: pytest.MonkeyPatch, has_pycuda: bool
     install_pycuda(monkeypatch, gpu if has_pycuda else None)
     with pytest.raises(BackendError, match="NVIDIA GPU with a working driver.*nvidia-smi"):
         open_device()
+
+
+def test_the_reason_of_the_driver_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    install_cuda_bindings(monkeypatch, FakeGpu())
+    code = sys.modules["cuda.bindings.runtime"].cudaError_t.cudaErrorInsufficientDriver
+    monkeypatch.setattr("cuda.bindings.runtime.cudaGetDeviceCount", lambda: (code, 0))
+    with pytest.raises(BackendError, match="got: cudaErrorInsufficientDriver"):
+        CudaDevice()
 
 
 @pytest.mark.parametrize("layer", [PycudaDevice, CudaDevice])

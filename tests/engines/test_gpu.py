@@ -9,7 +9,9 @@ pytest.importorskip("onnx")
 
 from emohead.bundle import Bundle
 from emohead.contract import StageSpec, sample_inputs
+from emohead.errors import BackendError
 from emohead.stages import RENDERER, STAGES
+from emohead_engines.flavour import find_flavour
 from emohead_engines.runner import open_runner
 from emohead_engines.store import EngineStore
 from emohead_engines.workshop import graphs_of
@@ -19,6 +21,10 @@ pytestmark = [pytest.mark.gpu, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> EngineStore:
+    try:
+        find_flavour()
+    except BackendError as err:
+        pytest.skip(str(err))
     return EngineStore(tmp_path_factory.mktemp("engines"), allow_build=True)
 
 
