@@ -211,6 +211,7 @@ def _configure(
     if hasattr(trt.BuilderFlag, "REQUIRE_USER_ALLOCATION"):  # else RTX can capture no graph
         config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
     flavour.set_precision(builder, config, precision)
+    flavour.share_profiles(config)
     add_profile(builder, config, spec)
     return config
 

@@ -1,6 +1,6 @@
 """A plan brought to life: deserialised once, compared with its spec, shared by many lanes.
 
-Who calls: ``runner.py``. Not here: buffers and streams (``lane.py``), the store (``store.py``).
+Who calls: ``runner.py``. Not here: running it (``execution.py``), buffers (``lane.py``).
 """
 
 from __future__ import annotations
@@ -66,6 +66,13 @@ class Engine:
                 "execution context, got none; free GPU memory, or run fewer streams at once"
             )
         return context
+
+    def refusal(self, what: str) -> BackendError:
+        """Error for something that TensorRT would not take, to be raised."""
+        return BackendError(
+            f"{self.spec.name}: expected {self.flavour} to accept {what}, it did not; free GPU "
+            f"memory, or {self._rebuild}"
+        )
 
     @property
     def _rebuild(self) -> str:

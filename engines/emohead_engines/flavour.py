@@ -101,6 +101,17 @@ class Flavour:
         if precision == "int8":  # what is not quantised may still run in half
             config.set_flag(self.module.BuilderFlag.FP16)
 
+    def share_profiles(self, config: Any) -> None:
+        """Let several execution contexts use one profile: a choice before 10, a fact since.
+
+        Parameters
+        ----------
+        config : object of the library
+            The builder's configuration.
+        """
+        if not self.is_portable and self._numbers < (10,):
+            config.set_preview_feature(self.module.PreviewFeature.PROFILE_SHARING_0806, True)
+
     def unsupported_nodes(self, parser: Any, model: bytes) -> list[int]:
         """Find the nodes that the parser does not support.
 

@@ -1,16 +1,16 @@
-"""One execution context with its stream and its buffers, allocated once at their largest size.
+"""A stream with the buffers of one call at a time, allocated once at their largest size.
 
 A run uploads what it is fed, computes, and downloads what is wanted; what is neither fed nor
-wanted stays on the GPU. Work that repeats is captured into a CUDA graph and replayed.
-Who calls: ``runner.py``. Not here: sharing lanes between threads (``runner.py``).
+wanted stays on the GPU.
+Who calls: ``runner.py``. Not here: execution contexts and CUDA graphs (``execution.py``), sharing
+lanes between threads (``runner.py``).
 """
 
 from __future__ import annotations
 
-import logging
+import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,28 +19,11 @@ from emohead.contract import StageSpec, TensorSpec, shape_of
 from emohead.errors import BackendError
 from emohead_engines.device import Bytes, Device
 from emohead_engines.engine import Engine
+from emohead_engines.execution import Execution
 
 __all__ = ["Lane"]
 
-logger = logging.getLogger(__name__)
-
 Array = NDArray[Any]
-MAX_GRAPHS: Final = 64
-"""Captured graphs that a lane keeps; each is a few kilobytes."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """What decides whether a captured graph can be replayed."""
-
-    lengths: tuple[tuple[str, int], ...]
-    """Length of every dynamic axis."""
-    parity: int
-    """Which buffer of each state is read; the other is written."""
-    fed: tuple[str, ...]
-    """Inputs that are uploaded."""
-    wanted: tuple[str, ...]
-    """Outputs that are downloaded."""
 
 
 class Lane:
@@ -67,20 +50,23 @@ class Lane:
         self._engine = engine
         self.spec: StageSpec = engine.spec
         self._device: Device = engine.device
-        self._may_capture = captures and engine.device.can_capture
-        self._parity = 0
+        self._captures = captures
         self._fixed = dict(fixed or {})
         self._lengths = dict(self._fixed)
-        self._bound: Work | None = None
-        self._seen: set[Work] = set()
-        self._graphs: dict[Work, Any] = {}
+        self._direction = 0
+        self._executions: dict[int, Execution] = {}
         self._host: dict[str, Bytes] = {}
-        self._addresses: dict[str, int] = {}
-        self._pairs: dict[str, tuple[int, int]] = {}
+        self._buffers: list[int] = []
+        self._stream: int | None = None
+        self._lock = threading.Lock()
         with self._device.active():
-            self._context = engine.context()
-            self._stream = self._device.open_stream()
-            self._allocate()
+            try:
+                self._stream = self._device.open_stream()
+                self._addresses = self._allocated()
+                self._executions[0] = self._execution()
+            except BaseException:
+                self._release()
+                raise
 
     def run(self, feed: Mapping[str, Array], wanted: Collection[str]) -> dict[str, Array]:
         """Run the engine once.
@@ -100,17 +86,15 @@ class Lane:
         Raises
         ------
         BackendError
-            When TensorRT or CUDA fails.
+            When TensorRT or the GPU refuses, or the lane is closed.
         """
-        self._need_open()
-        self._lengths |= _lengths_of(self.spec, feed)
-        lengths = tuple(sorted(self._lengths.items()))
-        work = Work(lengths, self._parity, tuple(feed), tuple(wanted))
-        for name, array in feed.items():
-            np.copyto(self._view(self.spec.input(name)), array)
-        with self._device.active():
-            self._execute(work)
-        return {name: self._view(self.spec.output(name)).copy() for name in wanted}
+        with self._lock, self._device.active():
+            self._need_open()
+            self._lengths |= _lengths_of(self.spec, feed)
+            uploads = {name: self._filled(name, array) for name, array in feed.items()}
+            downloads = {name: self._bytes(self.spec.output(name)) for name in wanted}
+            self._execution().run(self._lengths, uploads, downloads)
+            return {name: self._view(self.spec.output(name)).copy() for name in wanted}
 
     def fetch(self, names: Collection[str]) -> dict[str, Array]:
         """Download inputs, for example the states that the next run would read.
@@ -124,153 +108,129 @@ class Lane:
         -------
         dict of str to numpy.ndarray
             What the GPU holds.
+
+        Raises
+        ------
+        BackendError
+            When the GPU refuses, or the lane is closed.
         """
-        self._need_open()
-        views = {name: self._view(self.spec.input(name)) for name in names}
-        with self._device.active():
-            for name, view in views.items():
-                host = self._host[name][: view.nbytes]
-                self._device.download(host, self._address(name), self._stream)
-            self._device.synchronize(self._stream)
-        return {name: view.copy() for name, view in views.items()}
+        with self._lock, self._device.active():
+            stream = self._need_open()
+            tensors = [self.spec.input(name) for name in names]
+            for tensor in tensors:
+                self._device.download(self._bytes(tensor), self._address(tensor.name), stream)
+            self._device.synchronize(stream)
+            return {tensor.name: self._view(tensor).copy() for tensor in tensors}
 
     def hold(self, feed: Mapping[str, Array]) -> None:
-        """Upload inputs that later runs are not fed with."""
-        self._need_open()
-        self._lengths |= _lengths_of(self.spec, feed)
-        with self._device.active():
+        """Upload inputs that later runs are not fed with.
+
+        Parameters
+        ----------
+        feed : mapping of str to numpy.ndarray
+            Inputs, as the spec wants them.
+
+        Raises
+        ------
+        BackendError
+            When the GPU refuses, or the lane is closed.
+        """
+        with self._lock, self._device.active():
+            stream = self._need_open()
+            self._lengths |= _lengths_of(self.spec, feed)
             for name, array in feed.items():
-                view = self._view(self.spec.input(name))
-                np.copyto(view, array)
-                host = self._host[name][: view.nbytes]
-                self._device.upload(self._address(name), host, self._stream)
-            self._device.synchronize(self._stream)
+                self._device.upload(self._address(name), self._filled(name, array), stream)
+            self._device.synchronize(stream)
 
     def swap(self) -> None:
         """Let the next run read the states that the last one wrote."""
-        self._parity ^= 1
+        if self.spec.state:
+            self._direction ^= 1
 
     def close(self) -> None:
-        """Free everything; the lane cannot be used afterwards."""
-        if self._context is None:
-            return
-        with self._device.active():
-            self._device.synchronize(self._stream)
-            for graph in self._graphs.values():
-                self._device.free_graph(graph)
-            self._context = None
-            for address in {*self._addresses.values(), *sum(self._pairs.values(), ())}:
-                self._device.free(address)
-            for memory in self._host.values():
-                self._device.free_host(memory)
-            self._device.close_stream(self._stream)
-        self._graphs, self._addresses, self._pairs, self._host = {}, {}, {}, {}
+        """Free everything, once the run in hand has ended; the lane is of no use afterwards."""
+        with self._lock:
+            if self._stream is None:
+                return
+            with self._device.active():
+                self._device.synchronize(self._stream)
+                self._release()
 
-    def _allocate(self) -> None:
-        """Two buffers per state, swapped and never aliased; one for every other tensor."""
+    def _allocated(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Addresses in both directions: each state has two buffers, all else has one."""
+        first: dict[str, int] = {}
+        tensors = (*self.spec.inputs, *self.spec.outputs)
+        for tensor in tensors:
+            self._host[tensor.name] = self._device.allocate_host(self._max_bytes(tensor))
+            first[tensor.name] = self._buffer(self._max_bytes(tensor))
+        second = dict(first)
+        stream = self._need_open()
         for state in self.spec.state:
             size = self._max_bytes(self.spec.input(state.input))
-            pair = (self._device.allocate(size), self._device.allocate(size))
-            self._pairs[state.input] = pair
-            self._pairs[state.output] = pair[::-1]
-            for address in pair:
-                self._device.clear(address, size, self._stream)
-        for tensor in (*self.spec.inputs, *self.spec.outputs):
-            self._host[tensor.name] = self._device.allocate_host(self._max_bytes(tensor))
-            if tensor.name not in self._pairs:
-                self._addresses[tensor.name] = self._device.allocate(self._max_bytes(tensor))
-        self._device.synchronize(self._stream)
+            for name in (state.input, state.output):
+                self._device.clear(first[name], size, stream)
+            second[state.input], second[state.output] = first[state.output], first[state.input]
+        self._device.synchronize(stream)
+        return first, second
 
-    def _max_bytes(self, tensor: TensorSpec) -> int:
-        shape = shape_of(tensor, "max", **self._fixed)
-        return int(np.prod(shape)) * np.dtype(tensor.dtype).itemsize
+    def _buffer(self, num_bytes: int) -> int:
+        self._buffers.append(self._device.allocate(num_bytes))
+        return self._buffers[-1]
+
+    def _execution(self) -> Execution:
+        """Return the execution of this direction, made when it is needed first."""
+        if self._direction not in self._executions:
+            self._executions[self._direction] = Execution(
+                self._engine,
+                self._addresses[self._direction],
+                self._need_open(),
+                captures=self._captures,
+            )
+        return self._executions[self._direction]
+
+    def _release(self) -> None:
+        """Free whatever there is; inside ``device.active()``."""
+        while self._executions:
+            self._executions.popitem()[1].forget()
+        while self._buffers:
+            self._device.free(self._buffers.pop())
+        while self._host:
+            self._device.free_host(self._host.popitem()[1])
+        if self._stream is not None:
+            self._device.close_stream(self._stream)
+            self._stream = None
 
     def _address(self, name: str) -> int:
-        pair = self._pairs.get(name)
-        return self._addresses[name] if pair is None else pair[self._parity]
+        return self._addresses[self._direction][name]
+
+    def _max_bytes(self, tensor: TensorSpec) -> int:
+        return _num_bytes(tensor, shape_of(tensor, "max", **self._fixed))
+
+    def _bytes(self, tensor: TensorSpec) -> Bytes:
+        """Page-locked memory that the tensor fills in its present shape."""
+        size = _num_bytes(tensor, shape_of(tensor, "opt", **self._lengths))
+        return self._host[tensor.name][:size]
 
     def _view(self, tensor: TensorSpec) -> Array:
-        """Page-locked memory of a tensor, in its present shape."""
+        """Return the same memory as an array of the tensor's type and present shape."""
         shape = shape_of(tensor, "opt", **self._lengths)
-        size = int(np.prod(shape)) * np.dtype(tensor.dtype).itemsize
-        return self._host[tensor.name][:size].view(tensor.dtype).reshape(shape)
+        return self._bytes(tensor).view(tensor.dtype).reshape(shape)
 
-    def _execute(self, work: Work) -> None:
-        """Replay a captured graph; capture what is seen the second time; else enqueue."""
-        graph = self._graphs.get(work)
-        if graph is None:
-            self._bind(work)
-            if self._may_capture and work in self._seen:
-                graph = self._capture(work)
-        if graph is None:
-            self._enqueue(work)
-            self._seen.add(work)
-        else:
-            self._device.launch(graph, self._stream)
-        self._device.synchronize(self._stream)
+    def _filled(self, name: str, array: Array) -> Bytes:
+        """Page-locked memory of an input with an array in it."""
+        tensor = self.spec.input(name)
+        np.copyto(self._view(tensor), array)
+        return self._bytes(tensor)
 
-    def _bind(self, work: Work) -> None:
-        """Tell the context shapes and addresses, where they changed."""
-        is_new = self._bound is None or self._bound.lengths != work.lengths
-        for tensor in self.spec.inputs if is_new else ():
-            shape = shape_of(tensor, "opt", **self._lengths)
-            if not self._context.set_input_shape(tensor.name, shape):
-                raise self._failure(f"the shape {shape} of {tensor.name}")
-        names = [t.name for t in (*self.spec.inputs, *self.spec.outputs)]
-        for name in names if self._bound is None else self._pairs:
-            if not self._context.set_tensor_address(name, self._address(name)):
-                raise self._failure(f"the address of {name}")
-        self._bound = work
-
-    def _enqueue(self, work: Work) -> None:
-        for name in work.fed:
-            view = self._view(self.spec.input(name))
-            host = self._host[name][: view.nbytes]
-            self._device.upload(self._address(name), host, self._stream)
-        if not self._context.execute_async_v3(self._stream):
-            raise self._failure("the work")
-        for name in work.wanted:
-            view = self._view(self.spec.output(name))
-            host = self._host[name][: view.nbytes]
-            self._device.download(host, self._address(name), self._stream)
-
-    def _capture(self, work: Work) -> Any:
-        """Record the work; an engine that cannot be recorded runs without, and the log says so."""
-        graph = self._recorded(work) if self._is_capturable() else None
-        if graph is None:
-            logger.info("%s: runs without CUDA graphs, it cannot be captured", self.spec.name)
-            self._may_capture = False
-            return None
-        if len(self._graphs) >= MAX_GRAPHS:
-            self._device.free_graph(self._graphs.pop(next(iter(self._graphs))))
-        self._graphs[work] = graph
-        return graph
-
-    def _is_capturable(self) -> bool:
-        """Ask the context, where it can tell (TensorRT-RTX): trying would break its stream."""
-        ask = getattr(self._context, "is_stream_capturable", None)
-        return True if ask is None else bool(ask(self._stream))
-
-    def _recorded(self, work: Work) -> Any:
-        self._device.begin_capture(self._stream)
-        try:
-            self._enqueue(work)
-        except BackendError as err:
-            logger.debug("%s", err)
-        finally:
-            graph = self._device.end_capture(self._stream)
-        return graph
-
-    def _need_open(self) -> None:
-        if self._context is None:
+    def _need_open(self) -> int:
+        """Return the stream of a lane that is still open."""
+        if self._stream is None:
             raise BackendError(f"{self.spec.name}: the runner is closed; open another one")
+        return self._stream
 
-    def _failure(self, what: str) -> BackendError:
-        return BackendError(
-            f"{self.spec.name}: expected {self._engine.flavour} to accept {what}, it did not; "
-            "free GPU memory, or build the engine again with "
-            f"`emohead engines build --stage {self.spec.name}`"
-        )
+
+def _num_bytes(tensor: TensorSpec, shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape)) * np.dtype(tensor.dtype).itemsize
 
 
 def _lengths_of(spec: StageSpec, feed: Mapping[str, Array]) -> dict[str, int]:

@@ -84,7 +84,8 @@ class TensorRtRunner(Runner):
 
     def close(self) -> None:
         """Free every lane; neither the runner nor its steps can be used afterwards."""
-        self._is_closed = True
+        with self._lock:
+            self._is_closed = True
         self._finish()
 
     def _run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
@@ -115,14 +116,21 @@ class TensorRtRunner(Runner):
         """
         with self._lock:
             if self._is_closed:
-                raise BackendError(f"{self.spec.name}: the runner is closed; open another one")
+                raise self._closed()
             idle = self._idle.setdefault(batch, [])
             if idle:
                 return idle.pop()
         fixed = {} if batch is None else {BATCH.name: batch}
         lane = Lane(self._engine, captures=self._captures, fixed=fixed)
-        self._lanes.append(lane)
-        return lane
+        with self._lock:
+            if not self._is_closed:
+                self._lanes.append(lane)
+                return lane
+        lane.close()
+        raise self._closed()
+
+    def _closed(self) -> BackendError:
+        return BackendError(f"{self.spec.name}: the runner is closed; open another one")
 
     def take_back(self, batch: int | None, lane: Lane) -> None:
         """Take a lane back, with its captured graphs, for the next who needs one like it."""

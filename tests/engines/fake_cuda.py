@@ -20,6 +20,10 @@ import pytest
 Operation = Callable[[], None]
 
 
+class OutOfMemoryError(Exception):
+    """The imagined GPU has no more room."""
+
+
 class FakeGpu:
     """Memory, streams and captured graphs of one imagined GPU."""
 
@@ -31,7 +35,9 @@ class FakeGpu:
         self.streams: dict[int, list[Operation]] = {}
         self.capturing: dict[int, list[Operation]] = {}
         self.graphs: dict[int, list[Operation]] = {}
-        self.current: set[int] = set()
+        self.current: list[int] = []
+        """Threads in which a context is current, once for every level."""
+        self.room_bytes = 1 << 34
         self.launches = 0
         self.uploaded = 0
         self.captures = 0
@@ -43,6 +49,8 @@ class FakeGpu:
 
     def allocate(self, num_bytes: int) -> int:
         self.need_context()
+        if num_bytes + sum(map(len, self.memory.values())) > self.room_bytes:
+            raise OutOfMemoryError
         block = (ctypes.c_uint8 * num_bytes)(*([0xCD] * min(num_bytes, 64)))
         address = ctypes.addressof(block)
         self.memory[address] = block
@@ -153,7 +161,7 @@ def _pycuda_names(gpu: FakeGpu) -> dict[str, Any]:
 
     class Context:
         def push(self) -> None:
-            gpu.current.add(threading.get_ident())
+            gpu.current.append(threading.get_ident())
 
         @staticmethod
         def pop() -> None:
@@ -191,14 +199,17 @@ def _pycuda_names(gpu: FakeGpu) -> dict[str, Any]:
         "Stream": Stream,
         "init": lambda: None,
         "get_version": lambda: (12, 6, 0),
-        **_pycuda_memory(gpu),
+        **_pycuda_memory(gpu, Error),
     }
 
 
-def _pycuda_memory(gpu: FakeGpu) -> dict[str, Any]:
+def _pycuda_memory(gpu: FakeGpu, error: type[Exception]) -> dict[str, Any]:
     class DeviceAllocation:
         def __init__(self, num_bytes: int) -> None:
-            self._address = gpu.allocate(num_bytes)
+            try:
+                self._address = gpu.allocate(num_bytes)
+            except OutOfMemoryError:
+                raise error("cuMemAlloc failed: out of memory") from None
 
         def __int__(self) -> int:
             return self._address
@@ -288,9 +299,10 @@ def runtime_names(gpu: FakeGpu) -> dict[str, Any]:
         return (good, 1) if gpu.name else (cudaError_t.cudaErrorInsufficientDriver, None)
 
     def malloc(size: int) -> tuple[Any, ...]:
-        if size > 1 << 34:
+        try:
+            return (good, gpu.allocate(size))
+        except OutOfMemoryError:
             return (cudaError_t.cudaErrorMemoryAllocation, 0)
-        return (good, gpu.allocate(size))
 
     properties = SimpleNamespace(
         name=gpu.name.encode() + b"\0" * 8, major=gpu.capability[0], minor=gpu.capability[1]
@@ -298,7 +310,7 @@ def runtime_names(gpu: FakeGpu) -> dict[str, Any]:
     plain: dict[str, Callable[..., Any]] = {
         "cudaRuntimeGetVersion": lambda: 12060,
         "cudaGetDeviceProperties": lambda device: properties,
-        "cudaSetDevice": lambda device: gpu.current.add(threading.get_ident()),
+        "cudaSetDevice": lambda device: gpu.current.append(threading.get_ident()),
         "cudaFree": gpu.free,
         "cudaMallocHost": lambda size: gpu.pin(size).ctypes.data,
         "cudaFreeHost": gpu.unpin,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import weakref
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +24,7 @@ from .fake_trt_names import (
     ILogger,
     IProgressMonitor,
     MemoryPoolType,
+    PreviewFeature,
     TensorIOMode,
     builder_flags,
     creation_flags,
@@ -112,6 +114,11 @@ class Config:
         self.pools: dict[int, int] = {}
         self.cache: TimingCache | None = None
         self.progress_monitor: Any = None
+        self.previews: set[int] = set()
+
+    def set_preview_feature(self, feature: int, enable: bool) -> None:
+        assert enable
+        self.previews.add(int(feature))
 
     def set_flag(self, flag: int) -> None:
         self.flags.add(int(flag))
@@ -219,7 +226,8 @@ class Builder:
             return None
         if config.cache is not None:
             config.cache.content += b"|timed"
-        header = {"version": VERSIONS[self._version][1], "gpu": self._gpu.name}
+        shares = self._version != "8.6" or bool(config.previews)
+        header = {"version": VERSIONS[self._version][1], "gpu": self._gpu.name, "shares": shares}
         return memoryview(json.dumps(header).encode() + b"\n" + network.model.SerializeToString())
 
 
@@ -240,9 +248,11 @@ def _problem(version: str, network: Network, config: Config) -> str:
 class Engine:
     _gpu: FakeGpu
 
-    def __init__(self, content: bytes, logger: ILogger) -> None:
+    def __init__(self, content: bytes, logger: ILogger, shares_profile: bool = True) -> None:
         network = Network(0)
         network.load(content)
+        self.shares_profile = shares_profile
+        self.contexts: weakref.WeakSet[Any] = weakref.WeakSet()
         self.content = content
         self.logger = logger
         self.inputs = {t.name: t for t in (network.get_input(i) for i in range(network.num_inputs))}
@@ -265,19 +275,29 @@ class Engine:
 
     def create_execution_context(self) -> Any:
         self._gpu.need_context()
-        return self._context(self)
+        context = self._context(self)
+        context._has_profile = self.shares_profile or not self.contexts
+        self.contexts.add(context)
+        return context
 
 
 class Context:
+    """Whoever changes it after its work was recorded, or records too early, is told."""
+
+    _has_profile = True
+
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
+        self._has_run = False
 
     def set_input_shape(self, name: str, shape: Any) -> bool:
         wanted = self._engine.inputs[name].shape
         self._shapes[name] = tuple(shape)
-        return all(w in (-1, s) for w, s in zip(wanted, shape, strict=True))
+        self._has_run = False
+        fits = all(w in (-1, s) for w, s in zip(wanted, shape, strict=True))
+        return fits and (self._has_profile or -1 not in wanted)
 
     def set_tensor_address(self, name: str, memory: int) -> bool:
         self._addresses[name] = int(memory)
@@ -288,7 +308,16 @@ class Context:
         if set(addresses) != set(self._engine.tensors) or set(shapes) != set(self._engine.inputs):
             return False
         assert len(set(addresses.values())) == len(addresses), "two tensors share a buffer"
-        self._engine._gpu.enqueue(stream_handle, lambda: self._compute(shapes, addresses))
+        is_recorded = stream_handle in self._engine._gpu.capturing
+        assert self._has_run or not is_recorded, "recorded before a run with these shapes"
+        self._has_run = True
+
+        def compute() -> None:
+            is_same = (shapes, addresses) == (self._shapes, self._addresses)
+            assert is_same or not is_recorded, "the context was changed since this was recorded"
+            self._compute(shapes, addresses)
+
+        self._engine._gpu.enqueue(stream_handle, compute)
         return True
 
     def _compute(self, shapes: dict[str, Any], addresses: dict[str, int]) -> None:
@@ -325,7 +354,7 @@ class Runtime:
         ):
             self._logger.log(ILogger.ERROR, "Version tag does not match")
             return None
-        return self._engine(content, self._logger)
+        return self._engine(content, self._logger, json.loads(header)["shares"])
 
 
 def make_trt(
@@ -364,6 +393,8 @@ def make_trt(
         Runtime=type("Runtime", (Runtime,), {"_version": version, "_engine": engine}),
         seen=seen,
     )
+    if version in ("8.6", "10"):
+        trt.PreviewFeature = PreviewFeature  # type: ignore[attr-defined]
     if version != "8.6":
         trt.IProgressMonitor = IProgressMonitor  # type: ignore[attr-defined]
     trt.ICudaEngine, trt.IExecutionContext = engine, context  # type: ignore[attr-defined]

@@ -22,6 +22,10 @@ class MemoryPoolType(IntEnum):
     WORKSPACE = 0
 
 
+class PreviewFeature(IntEnum):
+    PROFILE_SHARING_0806 = 0
+
+
 class ErrorCode(IntEnum):
     INVALID_NODE = 5
     UNSUPPORTED_NODE = 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def test_repeated_work_is_captured_once_per_shape(
     assert (len(gpu.graphs), gpu.launches) == (1, 3)
     for seed in range(3):
         runner(**sample_inputs(EMOTION_ENCODER, "max", seed))
-    assert (len(gpu.graphs), gpu.launches) == (2, 5)
+    assert (len(gpu.graphs), gpu.launches) == (1, 5)  # those of other shapes are void
     runner.close()
 
 
@@ -184,16 +185,109 @@ def test_forgotten_runners_give_their_memory_back(
     assert gpu.is_empty
 
 
-def test_old_graphs_make_room(
+def test_shapes_that_come_back_are_recorded_anew(
+    device: Device, opened: Callable[..., TensorRtRunner], tiny_bundle: Path, gpu: FakeGpu
+) -> None:
+    runner, truth = opened(EMOTION_ENCODER, device), reference(tiny_bundle, EMOTION_ENCODER)
+    for size in ("min", "max", "min", "min", "max", "max", "min", "min"):
+        feed = sample_inputs(EMOTION_ENCODER, size)  # type: ignore[arg-type]
+        same(runner(**feed), truth(**feed))
+    assert (gpu.captures, len(gpu.graphs)) == (3, 1)
+    runner.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_work_that_is_refused_while_it_is_recorded_runs_without(
+    version: str,
+    device: Device,
+    opened: Callable[..., TensorRtRunner],
+    tiny_bundle: Path,
+    gpu: FakeGpu,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runner, truth = (
+        opened(EMOTION_ENCODER, device, version),
+        reference(tiny_bundle, EMOTION_ENCODER),
+    )
+    context = runner._engine.flavour.module.IExecutionContext
+    execute = context.execute_async_v3
+    monkeypatch.setattr(
+        context, "execute_async_v3", lambda self, s: s not in gpu.capturing and execute(self, s)
+    )
+    for seed in range(4):
+        feed = sample_inputs(EMOTION_ENCODER, "opt", seed)
+        same(runner(**feed), truth(**feed))
+    assert (gpu.captures, gpu.launches, gpu.graphs) == (1, 0, {})
+    runner.close()
+
+
+def test_errors_of_the_device_while_recording_do_not_end_the_call(
+    device: Device, opened: Callable[..., TensorRtRunner], gpu: FakeGpu, monkeypatch: Any
+) -> None:
+    runner = opened(EMOTION_ENCODER, device)
+    upload = type(device).upload
+
+    def broken(self: Device, address: int, host: Any, stream: int) -> None:
+        if stream in gpu.capturing:
+            error = getattr(getattr(device, "_driver", None), "Error", BackendError)
+            raise error("operation not permitted when stream is capturing")
+        upload(self, address, host, stream)
+
+    monkeypatch.setattr(type(device), "upload", broken)
+    for seed in range(3):
+        runner(**sample_inputs(EMOTION_ENCODER, "opt", seed))
+    assert (gpu.launches, gpu.graphs) == (0, {})
+    runner.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_two_lanes_take_dynamic_shapes_at_once(
+    version: str, bindings: CudaDevice, opened: Callable[..., TensorRtRunner]
+) -> None:
+    runner = opened(EMOTION_ENCODER, bindings, version)
+    lanes = [runner.lend(None) for _ in range(2)]
+    for lane in lanes:
+        lane.run(sample_inputs(EMOTION_ENCODER, "max"), EMOTION_ENCODER.output_names)
+    runner.close()
+
+
+def test_a_lane_that_finds_no_memory_leaves_nothing(
+    device: Device, opened: Callable[..., TensorRtRunner], gpu: FakeGpu
+) -> None:
+    runner = opened(RENDERER, device)
+    gpu.room_bytes = 1 << 20
+    with pytest.raises(BackendError, match="out of memory"):
+        runner(**sample_inputs(RENDERER))
+    assert gpu.is_empty
+    gpu.room_bytes = 1 << 34
+    runner(**sample_inputs(RENDERER))
+    runner.close()
+
+
+def test_closing_waits_for_the_call_in_hand(
     bindings: CudaDevice, opened: Callable[..., TensorRtRunner], gpu: FakeGpu, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("emohead_engines.lane.MAX_GRAPHS", 2)
     runner = opened(EMOTION_ENCODER, bindings)
-    for size in ("min", "opt", "max", "min", "opt", "max"):
-        for seed in range(2):
-            runner(**sample_inputs(EMOTION_ENCODER, size, seed))  # type: ignore[arg-type]
-    assert len(gpu.graphs) == 2
-    runner.close()
+    began, may_go_on = threading.Event(), threading.Event()
+    synchronize = gpu.synchronize
+
+    def slow(stream: int) -> None:
+        began.set()
+        assert may_go_on.wait(30)
+        synchronize(stream)
+
+    runner(**sample_inputs(EMOTION_ENCODER))
+    monkeypatch.setattr(gpu, "synchronize", slow)
+    bindings._runtime.cudaStreamSynchronize = lambda stream: (0, slow(stream))
+    with ThreadPoolExecutor(2) as threads:
+        call = threads.submit(lambda: runner(**sample_inputs(EMOTION_ENCODER)))
+        assert began.wait(30)
+        closing = threads.submit(runner.close)
+        assert not wait([closing], 0.2).done
+        may_go_on.set()
+        assert call.result(30)
+        closing.result(30)
+    assert gpu.is_empty
 
 
 def test_plans_of_another_version_are_refused(
@@ -220,7 +314,9 @@ def test_what_tensorrt_refuses_is_said(
     runner = opened(EMOTION_ENCODER, bindings)
     lane = Lane(runner._engine)
     feed = sample_inputs(EMOTION_ENCODER)
-    monkeypatch.setattr(type(lane._context), "execute_async_v3", lambda self, stream: False)
+    monkeypatch.setattr(
+        type(lane._executions[0]._context), "execute_async_v3", lambda self, stream: False
+    )
     with pytest.raises(BackendError, match="expected TensorRT 10.3.0 to accept the work"):
         lane.run(feed, EMOTION_ENCODER.output_names)
     lane.close()
