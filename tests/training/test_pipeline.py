@@ -40,6 +40,11 @@ def test_the_papers_settings():
     assert weights == (1.0, 10.0, 10.0)
 
 
+def test_the_papers_recipes_train_on_their_corpus_alone():
+    assert config_of("paper_ravdess", "emotion_landmarks").num_actors == 0
+    assert config_of("paper_ravdess", "neutral_landmarks").num_actor_clips == 0
+
+
 def test_an_unknown_recipe_or_stage_is_refused():
     with pytest.raises(InputError, match="expected a recipe among smoke, default"):
         config_of("huge", "autovc")

@@ -7,9 +7,8 @@ members of shards (``media.py``). Not here: augmentation and features, which bel
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
@@ -214,36 +213,36 @@ def _lacks(index: Path, what: str, split: Split | None) -> str:
     )
 
 
-def read_frames(path: Path, every: int = 1) -> Iterator[NDArray[np.uint8]]:
+def read_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
     """Decode a clip.
 
     Parameters
     ----------
     path : Path
         The video, loose or in a shard.
-    every : int
-        Yield only each so-manieth frame, beginning with the first.
 
     Yields
     ------
     (height, width, 3) uint8 ndarray
         RGB.
+
+    Raises
+    ------
+    InputError
+        No such clip, or OpenCV cannot read it where PyAV is missing.
     """
-    decode = _frames_by_opencv if find_spec("av") is None else _frames_by_ffmpeg
-    for i, frame in enumerate(decode(path)):
-        if i % every == 0:
-            yield frame()
+    yield from _frames_by_opencv(path) if find_spec("av") is None else _frames_by_ffmpeg(path)
 
 
-def _frames_by_ffmpeg(path: Path) -> Iterator[Callable[[], NDArray[np.uint8]]]:
+def _frames_by_ffmpeg(path: Path) -> Iterator[NDArray[np.uint8]]:
     import av
 
     with open_media(path) as file, av.open(file) as container:
         for frame in container.decode(video=0):
-            yield partial(frame.to_ndarray, format="rgb24")
+            yield frame.to_ndarray(format="rgb24")
 
 
-def _frames_by_opencv(path: Path) -> Iterator[Callable[[], NDArray[np.uint8]]]:
+def _frames_by_opencv(path: Path) -> Iterator[NDArray[np.uint8]]:
     """Decode the same frames without PyAV; a shard's member goes through a file."""
     import cv2
 
@@ -256,7 +255,7 @@ def _frames_by_opencv(path: Path) -> Iterator[Callable[[], NDArray[np.uint8]]]:
         if not film.isOpened():
             raise InputError(f"expected a video at {path}, OpenCV cannot read it: install av")
         while film.grab():
-            yield lambda: np.ascontiguousarray(film.retrieve()[1][..., ::-1])
+            yield np.ascontiguousarray(film.retrieve()[1][..., ::-1])
         film.release()
 
 

@@ -1,7 +1,8 @@
 """The paper's settings, for RAVDESS and for CREMA-D: Adam's rates, loss weights, no warp.
 
-The paper names no number of steps; those are ours, for a GPU. Stages that it takes ready-made
-(detector, landmarker, AutoVC, ArcFace) are trained as for the shipped bundle.
+The paper names no number of steps; those are ours, for a GPU. It knows no digital actors, so none
+join. Stages that it takes ready-made (detector, landmarker, AutoVC, ArcFace) are trained by the
+default recipe.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def _neutral_landmarks() -> LipsConfig:
         budget=Budget(steps=20_000),
         learning_rate=LANDMARK_RATE,
         weight_decay=0.0,
+        num_actor_clips=0,
     )
 
 
@@ -58,6 +60,7 @@ def _emotion_landmarks() -> EmotionLandmarksConfig:
         class_weight=10.0,
         cycle_weight=10.0,
         critic_warmup=0,
+        num_actors=0,
     )
 
 

@@ -75,7 +75,7 @@ def test_ravdess_becomes_a_corpus(prepared):
 def test_own_landmarks_do_not_judge_the_landmarker(prepared):
     out, _ = prepared
     assert read_video_index(out)[0].self_labelled
-    found = landmarker_error(out, {}, split="test")
+    found = landmarker_error(out, {})
     assert found == {"frames": 0, "people": 0, "self_labelled_clips": 1}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -120,11 +121,13 @@ def test_the_rate_falls_over_all_steps_of_the_run(
 ) -> None:
     """The task is told the run's own budget, by which it slows down."""
     told = []
-    for name in ("read_sounds", "CodeWriter", "LipCorpus", "SpelledSpeech", "read_talking_shapes"):
+    for name in ("read_sounds", "CodeWriter", "SpelledSpeech", "read_talking_shapes"):
         monkeypatch.setattr(lips_training, name, lambda *_, **__: None)
-    for name in ("fit_posture", "_actors", "fit"):
+    for name in ("fit_posture", "_actor_speech", "fit"):
         monkeypatch.setattr(lips_training, name, lambda *_, **__: None)
     monkeypatch.setattr(lips_training, "read_spoken_clips", lambda *_: [])
+    nobody = SimpleNamespace(clips=[])
+    monkeypatch.setattr(lips_training, "LipCorpus", lambda *_, **__: nobody)
     monkeypatch.setattr(lips_training, "LipsTask", lambda config, *_: told.append(config.budget))
     lips_training.train(RunConfig(data=tmp_path, out=tmp_path, steps=5000))
     assert told == [Budget(steps=5000)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,6 @@ from emohead.runner import Runner
 from emohead.stages import PORTRAIT_ENCODER, RENDERER
 from emohead_training.ablation.training_rows import AblationConfig, row_folder
 from emohead_training.ablation.variants import Variant
-from emohead_training.corpus import Split
 from emohead_training.evaluation.baselines import warp_anchor
 from emohead_training.evaluation.frame_scores import Judges, score_frames
 from emohead_training.evaluation.frechet import frechet_distance, frechet_interval
@@ -118,9 +117,7 @@ def judge(
     synthesis: Synthesis,
     judges: Judges,
     *,
-    split: Split = "test",
     warm_frames: int = WARM_FRAMES,
-    progress: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Measure a synthesis on held-out people, true landmarks in.
 
@@ -131,12 +128,8 @@ def judge(
     synthesis : Synthesis
         From ``row_synthesis`` or ``warp_synthesis``.
     judges : Judges
-    split : {"train", "val", "test"}
-        Whose clips.
     warm_frames : int
         Frames fed before each measured one.
-    progress : callable, optional
-        Called with the number of frames measured so far.
 
     Returns
     -------
@@ -150,7 +143,7 @@ def judge(
     made_features: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
     true_features: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
     began, count = time.monotonic(), 0
-    for case in read_cases(data, split, warm_frames=warm_frames):
+    for case in read_cases(data, warm_frames=warm_frames):
         person = case.clip.identity
         frames = synthesise(case, synthesis)
         for key, numbers in score_frames(case, {"": frames}, judges).items():
@@ -160,8 +153,6 @@ def judge(
             made_features[person].append(judges.features(frames))
             true_features[person].append(judges.features(case.frames))
         count += len(frames)
-        if progress is not None:
-            progress(count)
     found = numbers_of(tallies)
     if judges.features is not None:
         pooled = (_pooled(made_features), _pooled(true_features))

@@ -150,7 +150,6 @@ def is_count(key: str) -> bool:
         "independent_judge_clips",
         "missed",
         "ms_per_frame",
-        "num_clips_val_test",
         "people",
         "real_clips",
         "real_people",

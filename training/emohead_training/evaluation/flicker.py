@@ -1,7 +1,7 @@
 """Flicker: how much still skin and background tremble from frame to frame, over real footage.
 
 The second difference in time ignores steady change, so motion of the head counts little.
-Called by ``rendering.py``. Not here: lips that tremble (``speech.py``).
+Called by ``rendering.py``. Not here: lips that tremble (``audio_visual.py``).
 """
 
 from __future__ import annotations

@@ -171,7 +171,10 @@ def follow_report(
         else:
             _count_switch(tallies, voice, track.times_s, leading)
     if not sum(counts.values()):
-        raise InputError("expected acted sentences of RAVDESS to join, found none")
+        raise InputError(
+            "expected acted sentences of RAVDESS to join, found none; prepare RAVDESS into the "
+            "corpus (emohead-train prepare --corpus ravdess)"
+        )
     return numbers_of(tallies) | {
         "num_follow_switches": counts[False],
         "num_follow_steady": counts[True],
@@ -183,10 +186,24 @@ def follow_grid(
     runner: Runner,
     blends: Sequence[float],
     hystereses: Sequence[float],
-    split: Split = "train",
 ) -> list[dict[str, Any]]:
-    """Follow the same voices with many constants; one row each, for choosing."""
-    voices = list(joined_voices(data, split))
+    """Follow the same voices of training people with many constants, for choosing.
+
+    Parameters
+    ----------
+    data : Path
+        Corpus root.
+    runner : Runner
+        Of the stage ``emotion_encoder``.
+    blends, hystereses : sequence of float
+        Every ``live_blend_coef`` is tried with every ``hysteresis``.
+
+    Returns
+    -------
+    list of dict
+        What ``follow_report`` gives, with the two constants.
+    """
+    voices = list(joined_voices(data, "train"))
     remembering = RememberingRunner(runner)
     return [
         {"live_blend_coef": blend, "hysteresis": hysteresis}

@@ -17,7 +17,7 @@ class Protocol:
     """How things are measured."""
 
     version: int = 2
-    """1: mean values only; 2: intervals, and the numbers of issue 3."""
+    """1: mean values only; 2: intervals, CPBD, Fréchet distance, flicker, lips against sound."""
     resamples: int = 2000
     """Bootstrap resamples of people for an interval."""
     confidence: float = 0.95

@@ -1,7 +1,7 @@
 """Judging the rendering graphs of a bundle on held-out people, beside the baselines.
 
 True landmarks in, as ``pixels.py`` prescribes. Not here: the numbers of one clip
-(``frame_scores.py``) and anything driven by sound (``speech.py``).
+(``frame_scores.py``) and anything driven by sound (``from_audio.py``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from emohead.render import FrameRenderer, encode_portrait
 from emohead.runner import Runner
-from emohead_training.corpus import Split
 from emohead_training.evaluation.baselines import copy_anchor, warp_anchor, with_mean_mouth
 from emohead_training.evaluation.flicker import flicker_pairs
 from emohead_training.evaluation.frame_scores import Judges, score_frames
@@ -81,8 +80,6 @@ def rendering_quality(
     synthesis: Synthesis,
     judges: Judges,
     *,
-    split: Split = "test",
-    warm_frames: int | None = None,
     on_case: Sequence[OnCase] = (),
 ) -> dict[str, Any]:
     """Measure a synthesis beside the warp, the copy and the warp with the clip's mean mouth.
@@ -95,10 +92,6 @@ def rendering_quality(
         What is judged, for example ``bundle_synthesis(...)``.
     judges : Judges
         Judging networks.
-    split : {"train", "val", "test"}
-        Whose clips.
-    warm_frames : int, optional
-        As in ``read_cases``; flicker is left out with it.
     on_case : sequence of callable
         Each is called with every case and the frames made for it, by suffix of their maker.
 
@@ -113,7 +106,7 @@ def rendering_quality(
         ``num_people``, ``ms_per_frame``.
     """
     sums = _Sums()
-    for case in read_cases(data, split, warm_frames=warm_frames):
+    for case in read_cases(data):
         made = _make(case, synthesis, sums)
         _add(sums, case, made, judges)
         for show in on_case:

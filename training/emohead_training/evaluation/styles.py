@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,17 +19,10 @@ from emohead.footage import track_face
 from emohead.landmarks.track import LandmarkTrack
 from emohead.runner import Runner
 from emohead.style.reference import LONGEST_S, USUAL, amplitudes_of, style_from_amplitudes
-from emohead_training.corpus import (
-    Split,
-    VideoClip,
-    read_frames,
-    read_labels,
-    read_sound,
-    read_video_index,
-)
+from emohead_training.corpus import VideoClip, read_frames, read_sound, read_video_index
 from emohead_training.evaluation.intervals import Tally, numbers_of
 
-__all__ = ["labelled_track", "style_report", "tracked_face"]
+__all__ = ["style_report"]
 
 log = logging.getLogger(__name__)
 
@@ -47,19 +40,10 @@ def tracked_face(clip: VideoClip, runners: Mapping[str, Runner]) -> LandmarkTrac
     return LandmarkTrack(landmarks=points.astype(np.float32), fps=clip.fps)
 
 
-def labelled_track(clip: VideoClip, runners: Mapping[str, Runner]) -> LandmarkTrack:
-    """Landmarks of a clip as the corpus has them; no network is asked."""
-    labels = read_labels(clip.path)
-    if not labels.valid.all():
-        raise InputError(f"expected a face in every frame of {clip.path}, its labels lack some")
-    return LandmarkTrack(landmarks=labels.landmarks, fps=labels.fps)
-
-
 def style_report(
     data: Path,
     runners: Mapping[str, Runner],
     *,
-    splits: Sequence[Split] = ("test",),
     tracker: Tracker = tracked_face,
 ) -> dict[str, Any]:
     """Measure a style on each half of a clip, and how well it fits the other half.
@@ -70,8 +54,6 @@ def style_report(
         Corpus root.
     runners : mapping of stage name to Runner
         Of the stages that find faces and of those between voice and landmarks.
-    splits : sequence of str
-        Sides of the split whose people count.
     tracker : callable
         Gives the landmarks of a clip.
 
@@ -86,14 +68,14 @@ def style_report(
     Raises
     ------
     InputError
-        If no clip is long enough.
+        No clip of a test person is long enough.
     """
     tallies: dict[str, Tally] = defaultdict(Tally)
     num_halves = 0
     people: set[str] = set()
-    for clip in read_video_index(data):
+    for clip in read_video_index(data, "test", may_be_empty=True):
         is_long = clip.num_frames >= LEAST_CLIP_S * clip.fps
-        if clip.split not in splits or not clip.has_speech or not is_long or clip.self_labelled:
+        if not clip.has_speech or not is_long or clip.self_labelled:
             continue
         try:
             halves = _halves(clip, tracker(clip, runners), runners)
@@ -106,12 +88,14 @@ def style_report(
             _judge(tallies, clip.identity, told, shown)
     if not people:
         raise InputError(
-            f"expected clips with speech of {LEAST_CLIP_S:g} s at least in {data}, found none"
+            f"expected clips with speech of {LEAST_CLIP_S:g} s at least of test people in {data}, "
+            "found none; prepare longer recordings"
         )
     return numbers_of(tallies) | {"style_people": len(people), "num_style_halves": num_halves}
 
 
 Half = tuple[dict[str, float], dict[str, float], float]
+"""Amplitudes as filmed, amplitudes of emohead's own faces for the sound, and seconds."""
 
 
 def _halves(

@@ -1,7 +1,7 @@
 """How well the whole portrait path finds the landmarks of people it never saw.
 
 Photos go in as whole frames, so that detector, both passes and averaging are judged together.
-Called by the evaluation and by hand. Not here: the bars, which the evaluation states.
+Called by ``evaluation/parts.py``. Not here: the bars (``evaluation/bars.py``).
 """
 
 from __future__ import annotations
@@ -17,22 +17,17 @@ from emohead.errors import InputError
 from emohead.geometry.landmarks import BROWS, EYES, JAW, MOUTH, NOSE, OUTER_EYE_CORNERS
 from emohead.portrait import make_portrait
 from emohead.runner import Runner
-from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, read_video_index
+from emohead_training.corpus import VideoClip, read_frames, read_labels, read_video_index
 from emohead_training.evaluation.intervals import Tally
+from emohead_training.evaluation.protocol import PROTOCOL
 
 __all__ = ["landmarker_error"]
 
 _GROUPS = {"jaw": JAW, "brows": BROWS, "nose": NOSE, "eyes": EYES, "mouth": MOUTH}
 
 
-def landmarker_error(
-    data_root: Path,
-    runners: Mapping[str, Runner],
-    *,
-    split: Split = "test",
-    frames_per_clip: int = 8,
-) -> dict[str, Any]:
-    """Distance to the teacher's labels on held-out people, with the pipeline's own detection.
+def landmarker_error(data_root: Path, runners: Mapping[str, Runner]) -> dict[str, Any]:
+    """Distance to the teacher's labels on test people, with the pipeline's own detection.
 
     Parameters
     ----------
@@ -40,10 +35,6 @@ def landmarker_error(
         Corpus root.
     runners : mapping of stage name to Runner
         At least ``face_detector`` and ``face_landmarks``.
-    split : {"train", "val", "test"}
-        Side of the split by person.
-    frames_per_clip : int
-        Frames taken evenly from each clip.
 
     Returns
     -------
@@ -56,12 +47,12 @@ def landmarker_error(
     """
     rows: list[tuple[str, NDArray[np.float64]]] = []
     missed = 0
-    clips = read_video_index(data_root, split)
+    clips = read_video_index(data_root, "test")
     judged = [c for c in clips if not c.self_labelled]
     if not judged:
         return {"frames": 0, "people": 0, "self_labelled_clips": len(clips)}
     for clip in judged:
-        for image, truth in _labelled_frames(clip, frames_per_clip):
+        for image, truth in _labelled_frames(clip, PROTOCOL.frames_per_clip):
             try:
                 portrait = make_portrait(image, runners)
             except InputError:

@@ -11,25 +11,26 @@ import logging
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emohead.geometry.landmarks import LIP_PAIRS, OUTER_EYE_CORNERS
+from emohead.stages import FRAME_SIZE_PX
 from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, read_video_index
 from emohead_training.loop.record import data_hash
 from emohead_training.whole_files import keep
 
-__all__ = ["FrameCache", "Sample", "build_cache", "mouth_gap"]
+__all__ = ["FrameCache", "Sample", "build_cache"]
 
 log = logging.getLogger(__name__)
 
-UPPER_INNER_LIP = (61, 62, 63)
-LOWER_INNER_LIP = (67, 66, 65)
-OUTER_EYE_CORNERS = (36, 45)
+_FRAME_SHAPE: Final = (FRAME_SIZE_PX, FRAME_SIZE_PX, 3)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CachePlan:
+class _Plan:
     """How many frames of each clip are kept."""
 
     run_length: int = 6
@@ -40,6 +41,9 @@ class CachePlan:
     """Anchor candidates of one clip, the most closed mouth first."""
     max_clips_per_identity: int = 60
     """Clips kept of one person."""
+
+
+_PLAN: Final = _Plan()
 
 
 @dataclass(frozen=True)
@@ -56,47 +60,46 @@ class Sample:
     """(T, 68, 2) px."""
 
 
-def mouth_gap(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Inner-lip distance in units of the outer-eye-corner distance, (..., 68, k) -> (...)."""
-    upper = landmarks[..., UPPER_INNER_LIP, :2]
-    lower = landmarks[..., LOWER_INNER_LIP, :2]
-    eyes = landmarks[..., OUTER_EYE_CORNERS, :2]
-    scale = np.linalg.norm(eyes[..., 0, :] - eyes[..., 1, :], axis=-1)
-    gap: NDArray[np.float32] = np.linalg.norm(upper - lower, axis=-1).mean(-1) / scale
+def _mouth_gap(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Inner-lip distance in units of the outer-eye-corner distance, (N, 68, 3) px -> (N,)."""
+    xy = landmarks[..., :2]
+    upper, lower = np.transpose(LIP_PAIRS)
+    start, end = OUTER_EYE_CORNERS
+    scale = np.linalg.norm(xy[:, start] - xy[:, end], axis=-1)
+    gap: NDArray[np.float32] = np.linalg.norm(xy[:, upper] - xy[:, lower], axis=-1).mean(-1) / scale
     return gap
 
 
-def _choose(
-    clip: VideoClip, plan: CachePlan, rng: np.random.Generator
-) -> tuple[list[int], list[int]]:
+def _choose(clip: VideoClip, rng: np.random.Generator) -> tuple[list[int], list[int]]:
     """Choose indices of the anchors and of the first frame of each run."""
     labels = read_labels(clip.path)
     usable = np.flatnonzero(labels.valid)
-    if len(usable) < plan.run_length + 1:
+    if len(usable) < _PLAN.run_length + 1:
         return [], []
-    gap = mouth_gap(labels.landmarks)
+    gap = _mouth_gap(labels.landmarks)
     closed = usable[np.argsort(gap[usable])]
-    others = rng.permutation(usable)[: plan.max_anchors]
+    others = rng.permutation(usable)[: _PLAN.max_anchors]
     anchors = list(
         dict.fromkeys([int(closed[0]), int(closed[len(closed) // 10]), *map(int, others)])
     )
-    inside = np.convolve(labels.valid, np.ones(plan.run_length, int), "valid") == plan.run_length
-    starts = np.flatnonzero(inside)[:: plan.run_length]
-    return anchors[: plan.max_anchors], sorted(map(int, rng.permutation(starts)[: plan.max_runs]))
+    length = _PLAN.run_length
+    inside = np.convolve(labels.valid, np.ones(length, int), "valid") == length
+    starts = np.flatnonzero(inside)[::length]
+    return anchors[: _PLAN.max_anchors], sorted(map(int, rng.permutation(starts)[: _PLAN.max_runs]))
 
 
-def _clips(root: Path, split: Split, plan: CachePlan) -> list[VideoClip]:
+def _clips(root: Path, split: Split) -> list[VideoClip]:
     kept: dict[str, list[VideoClip]] = {}
     for clip in read_video_index(root, split):
         kept.setdefault(clip.identity, []).append(clip)
     return [
         c
         for clips in kept.values()
-        for c in clips[:: -(-len(clips) // plan.max_clips_per_identity)]
+        for c in clips[:: -(-len(clips) // _PLAN.max_clips_per_identity)]
     ]
 
 
-def build_cache(root: Path, folder: Path, split: Split, plan: CachePlan | None = None) -> None:
+def build_cache(root: Path, folder: Path, split: Split) -> None:
     """Decode the clips of one side of the split into ``folder``, where that is not done already.
 
     Parameters
@@ -107,34 +110,37 @@ def build_cache(root: Path, folder: Path, split: Split, plan: CachePlan | None =
         Where ``frames.bin``, ``landmarks.npy`` and ``index.json`` go.
     split : {"train", "val", "test"}
         Whose clips.
-    plan : CachePlan, optional
-        How many frames of each clip to keep.
+
+    Raises
+    ------
+    InputError
+        The corpus has no clips of that side.
     """
-    plan = plan or CachePlan()
-    made_of = {"data_sha256": data_hash(root), "plan": asdict(plan)}
-    keep(folder, made_of, lambda: _decode(root, folder, split, plan))
+    made_of = {"data_sha256": data_hash(root), "plan": asdict(_PLAN)}
+    keep(folder, made_of, lambda: _decode(root, folder, split))
 
 
-def _decode(root: Path, folder: Path, split: Split, plan: CachePlan) -> None:
+def _decode(root: Path, folder: Path, split: Split) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     index, points, position = [], [], 0
     with (folder / "frames.bin").open("wb") as file:
-        for clip in _clips(root, split, plan):
-            anchors, starts = _choose(clip, plan, rng)
-            wanted = sorted({*anchors, *(s + i for s in starts for i in range(plan.run_length))})
+        for clip in _clips(root, split):
+            anchors, starts = _choose(clip, rng)
+            runs = [range(start, start + _PLAN.run_length) for start in starts]
+            wanted = sorted({*anchors, *(frame for run in runs for frame in run)})
             if not wanted:
                 continue
             labels = read_labels(clip.path).landmarks
             place = _write_frames(clip, wanted, file, position)
             points.append(labels[[i for i in wanted if i in place], :, :2])
-            starts = [s for s in starts if all(s + i in place for i in range(plan.run_length))]
+            runs = [run for run in runs if all(frame in place for frame in run)]
             index.append(
                 {
                     "identity": clip.identity,
                     "clip": str(clip.path.relative_to(root)),
                     "anchors": [place[a] for a in anchors if a in place],
-                    "runs": [[place[s + i] for i in range(plan.run_length)] for s in starts],
+                    "runs": [[place[frame] for frame in run] for run in runs],
                 }
             )
             position += len(place)
@@ -143,13 +149,13 @@ def _decode(root: Path, folder: Path, split: Split, plan: CachePlan) -> None:
     log.info("cached %d frames of %d clips (%s)", position, len(index), split)
 
 
-def _write_frames(clip: VideoClip, wanted: list[int], file: object, first: int) -> dict[int, int]:
+def _write_frames(clip: VideoClip, wanted: list[int], file: BinaryIO, first: int) -> dict[int, int]:
     """Append the wanted frames; returns frame number -> position in the cache."""
     place: dict[int, int] = {}
     chosen = set(wanted)
     for i, frame in enumerate(read_frames(clip.path)):
-        if i in chosen and frame.shape == (256, 256, 3):
-            file.write(np.ascontiguousarray(frame).tobytes())  # type: ignore[attr-defined]
+        if i in chosen and frame.shape == _FRAME_SHAPE:
+            file.write(np.ascontiguousarray(frame).tobytes())
             place[i] = first + len(place)
         if i >= wanted[-1]:
             break
@@ -157,12 +163,18 @@ def _write_frames(clip: VideoClip, wanted: list[int], file: object, first: int) 
 
 
 class FrameCache:
-    """Random access to the cached runs, people weighted evenly."""
+    """Random access to the cached runs; people with more frames are drawn a little more often.
+
+    Parameters
+    ----------
+    folder : Path
+        Of ``build_cache``.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.index = [c for c in json.loads((folder / "index.json").read_text()) if c["runs"]]
         self.landmarks = np.load(folder / "landmarks.npy").astype(np.float32)
-        self.frames = np.memmap(folder / "frames.bin", np.uint8, "r").reshape(-1, 256, 256, 3)
+        self.frames = np.memmap(folder / "frames.bin", np.uint8, "r").reshape(-1, *_FRAME_SHAPE)
         self.people: dict[str, list[int]] = {}
         for i, clip in enumerate(self.index):
             self.people.setdefault(clip["identity"], []).append(i)

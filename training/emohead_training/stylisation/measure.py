@@ -24,6 +24,7 @@ from emohead.runner import Runner
 from emohead.stages import EMOTION_LANDMARKS
 from emohead.stylise import Stylist
 from emohead_training.evaluation.intervals import Tally, numbers_of
+from emohead_training.evaluation.protocol import PROTOCOL
 from emohead_training.models.landmark_critics import edge_weights
 from emohead_training.stylisation.batches import FaceSampler
 from emohead_training.stylisation.faces import FaceClip, mouth_opening, read_faces
@@ -67,9 +68,7 @@ def edge_round_trip(data_root: Path) -> dict[str, float]:
     }
 
 
-def stylisation_report(
-    data_root: Path, runners: Mapping[str, Runner], *, seed: int = 0
-) -> dict[str, Any]:
+def stylisation_report(data_root: Path, runners: Mapping[str, Runner]) -> dict[str, Any]:
     """Judge the stylisation on held-out people.
 
     Parameters
@@ -78,8 +77,6 @@ def stylisation_report(
         Folder that holds `video.csv`.
     runners : mapping of stage name to Runner
         Must hold ``emotion_landmarks``.
-    seed : int
-        Seed of the judge's training.
 
     Returns
     -------
@@ -97,7 +94,10 @@ def stylisation_report(
     """
     train_clips = read_faces(data_root, "train")
     held_out = read_faces(data_root, "val") + read_faces(data_root, "test")
-    judges = {"": train_judge(train_clips, seed), "_independent": IndependentJudge(train_clips)}
+    judges = {
+        "": train_judge(train_clips, PROTOCOL.seed),
+        "_independent": IndependentJudge(train_clips),
+    }
     stylist = Stylist(runners[EMOTION_LANDMARKS.name])
     return (
         _real(judges[""], held_out)

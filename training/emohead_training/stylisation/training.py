@@ -235,14 +235,14 @@ def train(run: RunConfig) -> None:
         Command-line settings; the recipe names the `EmotionLandmarksConfig`.
     """
     torch.set_num_threads(1)
-    torch.manual_seed(run.seed)
-    config: EmotionLandmarksConfig = config_of(run.recipe, STAGE)
-    config = replace(config, budget=run.budget(config.budget))
+    recipe: EmotionLandmarksConfig = config_of(run.recipe, STAGE)
+    config = replace(recipe, budget=run.budget(recipe.budget))
     clips, held_out = read_faces(run.data, "train"), read_faces(run.data, "val")
     actors = None
     if config.num_actors:
         cache = run.out / STAGE / "cast"
         actors = read_people(config.num_actors, cache, run.data / ACTOR_FACES_FILE, log.info)
+    torch.manual_seed(run.seed)
     fit(StylisationTask(clips, held_out, config, run.seed, actors), run, config.budget)
 
 

@@ -17,7 +17,6 @@ from emohead.mel import content_mel
 from emohead_training.actors.faces import ActorFaces
 from emohead_training.actors.performance import actor_clips
 from emohead_training.compact_points import UNIT_STEPS, compact_points, points_from
-from emohead_training.corpus import Split
 from emohead_training.stored import compact_content_mel, content_mel_from
 from emohead_training.voice.spoken_clips import SpokenClip
 
@@ -35,11 +34,10 @@ def read_actor_speech(
     num_people: int,
     count: int,
     seed: int,
-    split: Split = "train",
     packed: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> list[SpokenClip]:
-    """Let actors speak without emotion, or read how they spoke from a data pack.
+    """Let actors of the train side speak without emotion, or read how they spoke from a data pack.
 
     Parameters
     ----------
@@ -51,10 +49,8 @@ def read_actor_speech(
         Clips, of one sentence each.
     seed : int
         Of the sentences, voices and ways of speaking.
-    split : {"train", "val", "test"}
-        Whose clips.
     packed : Path, optional
-        ``ACTOR_SPEECH_FILE`` of the corpus, of the train side; taken where it exists.
+        ``ACTOR_SPEECH_FILE`` of the corpus; taken where it exists.
     progress : callable, optional
         Told what takes long.
 
@@ -65,7 +61,7 @@ def read_actor_speech(
     if packed is not None and packed.is_file():
         return _unpacked(packed)[:count]
     faces = ActorFaces.load(num_people, CAST_SEED, cache, progress)
-    performances = actor_clips(faces, seed=seed, split=split, emotions=EMOTIONS[:1])
+    performances = actor_clips(faces, seed=seed, split="train", emotions=EMOTIONS[:1])
     return [
         SpokenClip(
             name=f"{ACTOR_SOURCE}/{clip.key}",

@@ -7,7 +7,6 @@ the mouth, and the network learns what they share. Not here: data (``lip_corpus.
 from __future__ import annotations
 
 import logging
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -57,8 +56,6 @@ class LipsConfig:
     """Synthesised utterances with known closures."""
     variants: int = 5
     """Codes per clip: one clean, the others degraded."""
-    held_out_share: float = 0.0
-    """Share of the train people to keep for validation beside the val people."""
     num_actors: int = 60
     """Size of the cast of digital actors, of whom the training ones speak."""
     num_actor_clips: int = 200
@@ -263,20 +260,13 @@ def _mean(values: Tensor, where: Tensor) -> Tensor:
     return (values * where).sum() / (len(values) * where.sum()).clamp(min=1)
 
 
-def _is_held_out(identity: str, share: float) -> bool:
-    """Choose people by a hash of their name, so that the choice never changes."""
-    return zlib.crc32(identity.encode()) % 1000 < 1000 * share
-
-
-def _actors(
-    config: LipsConfig, run: RunConfig, writer: CodeWriter, corpus: LipCorpus
-) -> LipCorpus | None:
-    """Codes and lips of digital actors, numbered after the filmed clips."""
+def _actor_speech(config: LipsConfig, run: RunConfig) -> list[SpokenClip]:
+    """Sentences of digital actors; none where the recipe does without."""
     if config.num_actor_clips == 0:
-        return None
+        return []
     from emohead_training.voice.actor_speech import ACTOR_SPEECH_FILE, read_actor_speech
 
-    speech = read_actor_speech(
+    return read_actor_speech(
         run.out / STAGE,
         num_people=config.num_actors,
         count=config.num_actor_clips,
@@ -284,8 +274,6 @@ def _actors(
         packed=run.data / ACTOR_SPEECH_FILE,
         progress=log.info,
     )
-    first = len(corpus.clips)
-    return LipCorpus(speech, writer, seed=run.seed, variants=2, first=first, in_step=True)
 
 
 def train(run: RunConfig) -> None:
@@ -299,7 +287,6 @@ def train(run: RunConfig) -> None:
     torch.set_num_threads(1)
     recipe: LipsConfig = config_of(run.recipe, STAGE)
     config = replace(recipe, budget=run.budget(recipe.budget))
-    torch.manual_seed(run.seed)
     cache = run.out / AUTOVC / f"sounds_{config.synthetic_seconds:.0f}_{run.seed}.npz"
     sounds = read_sounds(
         run.data,
@@ -308,15 +295,18 @@ def train(run: RunConfig) -> None:
         seed=run.seed,
         align=config.align,
     )
-    writer = CodeWriter(weights_path(run.out, AUTOVC))
     clips = read_spoken_clips(run.data, ("train", "val"))
-    held = [c.split == "val" or _is_held_out(c.identity, config.held_out_share) for c in clips]
-    trained = [c for c, h in zip(clips, held, strict=True) if not h]
+    posture = fit_posture(read_talking_shapes(run.data))
+    speech = _actor_speech(config, run)
+    # Codes of degraded sound depend on chance, and a resumed run must draw the same.
+    torch.manual_seed(run.seed)
+    writer = CodeWriter(weights_path(run.out, AUTOVC))
+    trained = [c for c in clips if c.split == "train"]
     corpus = LipCorpus(trained, writer, seed=run.seed, variants=config.variants)
     spelled = SpelledSpeech(sounds, writer, count=config.num_spelled, seed=run.seed)
-    validation = [c for c, h in zip(clips, held, strict=True) if h]
-    posture = fit_posture(read_talking_shapes(run.data))
-    task = LipsTask(
-        config, corpus, spelled, validation, writer, posture, _actors(config, run, writer, corpus)
-    )
+    first, actors = len(corpus.clips), None
+    if speech:
+        actors = LipCorpus(speech, writer, seed=run.seed, variants=2, first=first, in_step=True)
+    validation = [c for c in clips if c.split == "val"]
+    task = LipsTask(config, corpus, spelled, validation, writer, posture, actors)
     fit(task, run, config.budget, ema_decay=0.99)

@@ -7,8 +7,7 @@ Not here: training figures (``lips_training.py``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,9 @@ from numpy.typing import NDArray
 from emohead.lips import LipRunners, LipSync
 from emohead_training.evaluation.intervals import Tally, numbers_of
 from emohead_training.voice.lip_scores import clip_scores
-from emohead_training.voice.spoken_clips import SpokenClip, read_spoken_clips
+from emohead_training.voice.spoken_clips import SpokenClip
 
-__all__ = ["lip_figures", "lip_motion", "mouth_landmark_ratio"]
+__all__ = ["lip_figures", "lip_motion"]
 
 
 def lip_motion(clip: SpokenClip, runners: LipRunners) -> NDArray[np.float32]:
@@ -36,29 +35,6 @@ def lip_motion(clip: SpokenClip, runners: LipRunners) -> NDArray[np.float32]:
     """
     lip_sync = LipSync(clip.anchor, runners)
     return np.concatenate([lip_sync.push(clip.samples), lip_sync.close()])
-
-
-def mouth_landmark_ratio(
-    data_root: Path, runners: LipRunners, split: Literal["val", "test"] = "test"
-) -> dict[str, Any]:
-    """Judge lips driven by sound alone on unseen people.
-
-    Parameters
-    ----------
-    data_root : Path
-        Corpus root.
-    runners : LipRunners
-        The networks.
-    split : {"val", "test"}
-        Whom to judge.
-
-    Returns
-    -------
-    dict
-        As of ``lip_figures``.
-    """
-    clips = read_spoken_clips(data_root, (split,))
-    return lip_figures(clips, [lip_motion(c, runners) for c in clips])
 
 
 def lip_figures(
