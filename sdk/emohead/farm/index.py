@@ -6,15 +6,16 @@ Called by ``plan.py``. Not here: the log that it is filled from (``emohead.jobs`
 from __future__ import annotations
 
 import sqlite3
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
+
+from emohead.jobs.schema import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from emohead.jobs import Record
 
-__all__ = ["Index", "Known", "folded", "name_of"]
+__all__ = ["Index", "Known", "name_of"]
 
 _TABLES = """
 CREATE TABLE known (name TEXT PRIMARY KEY, key TEXT, status TEXT, num_bytes INTEGER) WITHOUT ROWID;
@@ -90,8 +91,3 @@ class Index:
 def name_of(record: Record) -> str:
     """Name of a record's output; of its line where that is no job."""
     return f"line {record.line}" if record.job is None else folded(record.output)
-
-
-def folded(output: str) -> str:
-    """Name alike those outputs whose videos or records would be one file on some system."""
-    return str(PurePosixPath(output).with_suffix("")).casefold()

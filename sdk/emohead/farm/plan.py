@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emohead.errors import InputError
-from emohead.farm.index import Index, folded, name_of
+from emohead.farm.index import Index, name_of
 from emohead.farm.tasks import FarmState, Task
 from emohead.jobs import Job, Record, failed_record, job_key, read_jobs, read_record
 from emohead.jobs.reading import job_or_record
+from emohead.jobs.schema import folded
 
 if TYPE_CHECKING:
     from emohead.farm.index import Known

@@ -20,7 +20,17 @@ from emohead.liveliness import HEAD_MOTION, MAX_HEAD_MOTION, Life
 from emohead.motion import FPS
 from emohead.retime import MAX_FPS, checked_fps
 
-__all__ = ["FILES", "Job", "Place", "checked_name", "job_from", "job_schema", "sentence_of"]
+__all__ = [
+    "FILES",
+    "Job",
+    "Place",
+    "checked_name",
+    "folded",
+    "job_from",
+    "job_schema",
+    "sentence_of",
+    "storable",
+]
 
 FILES: Final = (
     "face",
@@ -194,6 +204,20 @@ def checked_name(name: str) -> str:
     if PurePosixPath(name).suffix.lower() != VIDEO_SUFFIX:
         raise InputError(f"the output {name} must end in .mp4: choose such a name")
     return name
+
+
+def folded(output: str) -> str:
+    """Name alike those outputs whose videos or records would be one file on some system."""
+    return str(PurePosixPath(output).with_suffix("")).casefold()
+
+
+def storable(text: str) -> str:
+    """Replace what ``checked_name`` refuses inside of a name, and cut it to a file's length."""
+    return "".join(_storable(character) for character in text)[:100]
+
+
+def _storable(character: str) -> str:
+    return "-" if character in _WINDOWS | {"/"} or not character.isprintable() else character
 
 
 def job_from(given: Mapping[str, Any]) -> Job:

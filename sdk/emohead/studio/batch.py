@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 import zipfile
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from emohead.errors import EmoheadError, InputError
 from emohead.jobs import Job, JobRenderer, Record, failed_record, job_from
+from emohead.jobs.schema import folded, storable
 from emohead.studio.intake import FIELDS
 from emohead.studio.workshop import Workshop
 
@@ -73,12 +75,13 @@ def run_batch(
     Raises
     ------
     InputError
-        If the photo cannot be used or there is no row.
+        If the photo cannot be used, or there is no row or too many.
     """
     named = [dict(zip(FIELDS, row, strict=False)) for row in rows]
     named = [fields for fields in named if str(fields.get("speech") or "").strip()]
     if not named:
         raise InputError("expected at least one voice, got none: upload some first")
+    workshop.limits.check_rows(len(named))
     workshop.portrait(photo)
     folder = workshop.new_folder()
     state = BatchState(total=len(named), folder=folder)
@@ -87,7 +90,7 @@ def run_batch(
         for number, fields in enumerate(named, start=1):
             job = _job(workshop, photo, voices, {**acting, **fields}, number, taken)
             if isinstance(job, Job):
-                taken.add(job.output)
+                taken.add(folded(job.output))
                 for step in _rendered(renderer, job, folder):
                     if isinstance(step, Record):
                         job = step
@@ -108,11 +111,12 @@ def _job(
 ) -> Job | Record:
     """Make the job of a row, or the record of why there is none."""
     name = str(fields["speech"]).strip()
-    output = str(fields.get("output") or "").strip() or f"{number:03d}-{Path(name).stem}.mp4"
+    given_name = str(fields.get("output") or "").strip()
+    output = given_name or f"{number:03d}-{storable(Path(name).stem)}.mp4"
     try:
         if name not in voices:
             raise InputError(f"expected one of the uploaded voices, got {name!r}: upload it too")
-        if output in taken:
+        if folded(output) in taken:
             raise InputError(f"expected another name for each video, got {output} twice")
         workshop.voice(voices[name])
         given = {key: value for key, value in fields.items() if value not in ("", None)}
@@ -125,14 +129,12 @@ def _rendered(renderer: JobRenderer, job: Job, folder: Path) -> Iterator[tuple[i
     """Render in a thread; numbers of frames meanwhile, the record in the end."""
     cancel, ended = threading.Event(), threading.Event()
     told: list[Record] = []
-    at = [(0, 0)]
+    newest = deque([(0, 0)], maxlen=1)
 
     def work() -> None:
         try:
             told.append(
-                renderer.render(
-                    job, folder, cancel=cancel, progress=lambda *given: at.append(given)
-                )
+                renderer.render(job, folder, cancel=cancel, progress=lambda *at: newest.append(at))
             )
         finally:
             ended.set()
@@ -141,7 +143,7 @@ def _rendered(renderer: JobRenderer, job: Job, folder: Path) -> Iterator[tuple[i
     thread.start()
     try:
         while not ended.wait(_EVERY_S):
-            yield at[-1]
+            yield newest[0]
         thread.join()
         if not told:
             raise EmoheadError("the batch stopped inside a row; the terminal says more")

@@ -10,6 +10,7 @@ import io
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -43,6 +44,12 @@ _VOICES: Final = frozenset(
     ]
 )
 _TABLE_BYTES: Final = 4_000_000
+_DAMAGE: Final = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, ValueError),  # other methods, passwords, odd names
+)
+_UNPACKED: Final = 4
+"""Zips may unpack to this many times the largest upload, all of a batch together."""
 _DEFAULTS: Final = {"emotion": "", "strength": 1.0, "seed": 0, "output": ""}
 
 
@@ -92,8 +99,7 @@ def take_in(files: Iterable[str | Path], folder: Path, limits: Limits) -> Intake
             )
     given = [fields for table in tables for fields in _table(table)]
     rows = given if tables else [{"speech": name} for name in voices]
-    if len(rows) > limits.max_rows:
-        raise InputError(f"expected at most {limits.max_rows} rows, got {len(rows)}: split them")
+    limits.check_rows(len(rows))
     return Intake(voices=voices, rows=[_cells(fields) for fields in rows])
 
 
@@ -105,7 +111,7 @@ def _cells(fields: dict[str, Any]) -> list[Any]:
             f"{', '.join(map(str, fields)) or 'nothing'}: see docs/studio.md"
         )
     filled = {**_DEFAULTS, **{name: value for name, value in fields.items() if value != ""}}
-    filled["speech"] = PurePosixPath(str(filled["speech"]).replace("\\", "/")).name
+    filled["speech"] = _plain_name(str(filled["speech"]))
     emotion = filled["emotion"]
     if isinstance(emotion, dict):
         filled["emotion"] = ",".join(f"{name}={weight}" for name, weight in emotion.items())
@@ -114,13 +120,18 @@ def _cells(fields: dict[str, Any]) -> list[Any]:
 
 def _table(path: Path) -> list[dict[str, Any]]:
     if path.stat().st_size > _TABLE_BYTES:
-        raise InputError(f"the table {path.name} is larger than {_TABLE_BYTES // 10**6} MB")
+        raise InputError(
+            f"the table {path.name} is larger than {_TABLE_BYTES // 10**6} MB: split it"
+        )
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     if path.suffix.lower() == ".csv":
-        return [
-            {key: value for key, value in row.items() if key is not None and value}
-            for row in csv.DictReader(io.StringIO(text))
-        ]
+        try:
+            return [
+                {key: value for key, value in row.items() if key is not None and value}
+                for row in csv.DictReader(io.StringIO(text))
+            ]
+        except csv.Error as err:
+            raise InputError(f"the table {path.name} is no CSV ({err}): save it again") from err
     lines = [line for line in text.splitlines() if line.strip()]
     return [_object(line, path.name) for line in lines]
 
@@ -136,32 +147,48 @@ def _object(line: str, name: str) -> dict[str, Any]:
 
 
 def _unpacked(files: Sequence[Path], folder: Path, limits: Limits) -> Iterator[Path]:
+    """Give the files, and for every zip what is in it; all zips share one limit."""
+    left = limits.max_upload_bytes * _UNPACKED
     for path in files:
         if path.suffix.lower() != ".zip":
             yield path
             continue
         try:
             with zipfile.ZipFile(path) as archive:
-                yield from _members(archive, folder, limits)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as err:
+                wanted = [member for member in archive.infolist() if _is_wanted(member)]
+                left -= sum(member.file_size for member in wanted)
+                _check_zip(len(wanted), left, limits)
+                for member in wanted:
+                    yield _extracted(archive, member, folder)
+        except InputError:
+            raise
+        except _DAMAGE as err:
             raise InputError(f"{path.name} cannot be unpacked ({err}): zip it again") from err
 
 
-def _members(archive: zipfile.ZipFile, folder: Path, limits: Limits) -> Iterator[Path]:
-    """Unpack voices and tables under their plain names, within the limits."""
-    left = limits.max_upload_mb * 1_000_000 * 4
-    wanted = [m for m in archive.infolist() if _is_wanted(m)]
-    if len(wanted) > limits.max_rows + len(_TABLES):
-        raise InputError(f"expected at most {limits.max_rows} files in a zip, got {len(wanted)}")
-    for member in wanted:
-        left -= member.file_size
-        if left < 0:
-            raise InputError("the zip unpacks to too much: upload its voices in parts")
-        target = folder / PurePosixPath(member.filename.replace("\\", "/")).name
-        folder.mkdir(parents=True, exist_ok=True)
-        with archive.open(member) as source, target.open("wb") as copy:
-            shutil.copyfileobj(source, copy)  # zipfile never gives more than the size it announced
-        yield target
+def _check_zip(num_files: int, left: int, limits: Limits) -> None:
+    if left < 0:
+        raise InputError("the zips unpack to too much: upload their voices in parts")
+    if num_files > limits.max_rows + len(_TABLES):
+        raise InputError(
+            f"expected at most {limits.max_rows} files in a zip, got {num_files}: split it"
+        )
+
+
+def _extracted(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Path:
+    """Unpack a voice or a table under its plain name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / _plain_name(member.filename)
+    if target.exists():
+        raise InputError(f"expected each name once, got {target.name} twice: rename one")
+    with archive.open(member) as source, target.open("xb") as copy:
+        shutil.copyfileobj(source, copy)  # zipfile never gives more than the size it announced
+    return target
+
+
+def _plain_name(path: str) -> str:
+    """Last part of a path, whichever system wrote it."""
+    return PurePosixPath(path.replace("\\", "/")).name
 
 
 def _is_wanted(member: zipfile.ZipInfo) -> bool:

@@ -6,12 +6,14 @@ Called by ``workshop.py``. Not here: whether a face or a voice can be used (``po
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from emohead.audio import Audio, read_audio
 from emohead.errors import InputError
-from emohead.images import read_image
+from emohead.images import FORMATS, read_image
+from emohead.media import open_media
 
 __all__ = ["Limits"]
 
@@ -34,18 +36,30 @@ class Limits:
             if not value > 0:
                 raise InputError(f"expected {name} above 0, got {value}: choose a larger limit")
 
+    @property
+    def max_upload_bytes(self) -> int:
+        """Largest file, bytes."""
+        return self.max_upload_mb * 1_000_000
+
+    def check_rows(self, number: int) -> None:
+        """Raise InputError for a batch of too many rows."""
+        if number > self.max_rows:
+            raise InputError(f"expected at most {self.max_rows} rows, got {number}: split them")
+
     def check_photo(self, path: Path) -> None:
         """Raise InputError for a photo with too many pixels; only its header is read."""
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
 
+        Image.init()
+        known = tuple(name for name in FORMATS if name in Image.OPEN)
         try:
-            with Image.open(path) as image:
-                width, height = image.size
-        except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Pillow's own size warning comes before our limit
+                with Image.open(path, formats=known) as image:
+                    width, height = image.size
+        except Exception:  # a decoder of damaged bytes raises whatever it meets
             read_image(path)  # says what is wrong with it
             return
-        except Image.DecompressionBombError as err:
-            raise InputError(f"the face image {path} is too large ({err}): scale it down") from err
         if width * height > self.max_megapixels * 1e6:
             raise InputError(
                 f"the face image {path} has {width * height / 1e6:.0f} megapixels, expected at "
@@ -72,7 +86,7 @@ def _announced_s(path: Path) -> float:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with open_media(path) as container:
             return (container.duration or 0) / av.time_base
-    except (av.FFmpegError, OSError, ValueError):
+    except Exception:  # a reader of damaged bytes raises whatever it meets; decoding tells
         return 0.0

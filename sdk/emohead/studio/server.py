@@ -37,9 +37,9 @@ class StudioPlan:
     """How the studio is served."""
 
     host: str = HOST
-    """Address to listen on; ``0.0.0.0`` for everybody who can reach this machine."""
+    """Address to listen at; ``0.0.0.0`` for everybody who can reach this machine."""
     port: int = PORT
-    """Port to listen on; 0 takes a free one."""
+    """TCP port; 0 for a free one."""
     share: bool = False
     """Whether Gradio opens a public tunnel to the page."""
     backend: str = "auto"
@@ -107,7 +107,7 @@ def _serve(
         quiet=True,
         ssr_mode=False,
         footer_links=[],
-        max_file_size=plan.limits.max_upload_mb << 20,
+        max_file_size=plan.limits.max_upload_bytes,
         allowed_paths=[str(folder)],
         theme=theme(),
         css_paths=[STYLE],
@@ -130,6 +130,6 @@ def _checked_port(plan: StudioPlan) -> int:
             return int(trial.getsockname()[1])
     except (OSError, OverflowError) as err:
         raise InputError(
-            f"expected a free port, cannot listen on {plan.host}:{plan.port} ({err}): "
+            f"expected a free port, cannot listen at {plan.host}:{plan.port} ({err}): "
             "choose another --port, or 0 for any, and a --host of this machine"
         ) from err

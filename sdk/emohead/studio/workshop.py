@@ -10,9 +10,11 @@ import hashlib
 import re
 import secrets
 import shutil
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -109,8 +111,9 @@ class Workshop:
     def sweep(self, older_s: float = 6 * 3600.0) -> None:
         """Remove takes that nobody has asked for in a while."""
         for place in self.takes.iterdir() if self.takes.is_dir() else ():
-            if time.time() - place.stat().st_mtime > older_s:
-                shutil.rmtree(place, ignore_errors=True)
+            with suppress(FileNotFoundError):  # another one sweeps too
+                if time.time() - place.stat().st_mtime > older_s:
+                    shutil.rmtree(place, ignore_errors=True)
 
     def new_folder(self) -> Path:
         """Make a folder that nobody can guess, and remove old ones."""
@@ -219,18 +222,24 @@ def _digest(path: Path) -> str:
 
 
 class _Recent(Generic[Value]):
-    """The values used last, by key."""
+    """The values used last, by key; for several threads, of which two may make the same value."""
 
     def __init__(self) -> None:
         self._values: OrderedDict[str, Value] = OrderedDict()
+        self._lock = threading.Lock()
 
     def items(self) -> list[tuple[str, Value]]:
-        return list(self._values.items())
+        with self._lock:
+            return list(self._values.items())
 
     def get(self, key: str, make: Callable[[], Value]) -> Value:
-        if key not in self._values:
-            self._values[key] = make()
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()
+        with self._lock:
+            self._values[key] = value
             while len(self._values) > _KEPT:
                 self._values.popitem(last=False)
-        self._values.move_to_end(key)
-        return self._values[key]
+        return value

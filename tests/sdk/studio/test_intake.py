@@ -66,6 +66,16 @@ def _text(name: str, content: str) -> Made:
     return make
 
 
+def _torn_zip(folder: Path) -> Path:
+    """A zip whose compressed bytes are nonsense, though its directory is whole."""
+    with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.wav", bytes(1000))
+    content = bytearray((folder / "a.zip").read_bytes())
+    content[35:40] = b"\xff" * 5
+    (folder / "a.zip").write_bytes(content)
+    return folder / "a.zip"
+
+
 @pytest.mark.parametrize(
     ("made", "message"),
     [
@@ -81,13 +91,32 @@ def _text(name: str, content: str) -> Made:
         ),
         (
             lambda folder: _zip(folder / "a.zip", **{"a.wav": bytes(4_000_001)}),
-            "the zip unpacks to too much",
+            "the zips unpack to too much",
         ),
+        (_torn_zip, "a.zip cannot be unpacked"),
+        (_text("a.csv", f"speech\n{'a' * 200_000}\n"), "the table a.csv is no CSV"),
     ],
 )
 def test_what_a_batch_refuses(tmp_path: Path, made: Made, message: str) -> None:
     with pytest.raises(InputError, match=message):
         take_in([made(tmp_path)], tmp_path / "unpacked", Limits(max_upload_mb=1, max_rows=3))
+
+
+def test_zips_of_a_batch_share_one_limit(tmp_path: Path) -> None:
+    zips = [_zip(tmp_path / f"{i}.zip", **{f"{i}.wav": bytes(1_500_000)}) for i in range(3)]
+    limits = Limits(max_upload_mb=1)
+    assert len(take_in(zips[:2], tmp_path / "two", limits).rows) == 2
+    with pytest.raises(InputError, match="the zips unpack to too much"):
+        take_in(zips, tmp_path / "three", limits)
+
+
+def test_length_of_a_voice_is_not_asked_of_other_files(tmp_path: Path) -> None:
+    """A playlist would make FFmpeg open what it names before the voice itself is refused."""
+    soundfile.write(tmp_path / "real.wav", np.zeros(32_000, np.float32), 16_000)
+    playlist = tmp_path / "a.ffconcat"
+    playlist.write_text("ffconcat version 1.0\nfile real.wav\nduration 2\n")
+    with pytest.raises(InputError, match="cannot be read as audio"):
+        Limits(max_seconds=1).voice(playlist)
 
 
 def test_long_voices_and_large_photos_are_refused(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_a_port_in_use_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         port = str(taken.getsockname()[1])
         result = CliRunner().invoke(app, ["studio", "--port", port])
     assert result.exit_code == 2
-    assert f"cannot listen on 127.0.0.1:{port}" in result.stderr
+    assert f"cannot listen at 127.0.0.1:{port}" in result.stderr
     assert result.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
