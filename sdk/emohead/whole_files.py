@@ -15,7 +15,7 @@ from typing import Any
 
 from emohead.errors import InputError
 
-__all__ = ["check_apart", "check_target", "whole_file", "write_json"]
+__all__ = ["check_apart", "check_target", "whole_file", "writable_folder", "write_json"]
 
 
 def check_target(path: str | Path, suffixes: Sequence[str], what: str) -> Path:
@@ -51,6 +51,37 @@ def check_target(path: str | Path, suffixes: Sequence[str], what: str) -> Path:
     if not os.access(target if target.exists() else target.parent, os.W_OK):
         raise InputError(f"the {what} {path} cannot be written: choose another place")
     return target
+
+
+def writable_folder(folder: str | Path, what: str) -> Path:
+    """Make a folder where it is missing, and make sure that files can be written to it.
+
+    Parameters
+    ----------
+    folder : str or Path
+    what : str
+        How messages call it, such as "output folder".
+
+    Returns
+    -------
+    Path
+        The same folder.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made, or is write-protected.
+    """
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise InputError(
+            f"the {what} {folder} cannot be made ({err.strerror}): choose another place"
+        ) from err
+    if not os.access(place, os.W_OK):
+        raise InputError(f"the {what} {folder} is read-only: choose another place")
+    return place
 
 
 def check_apart(target: Path, sources: Iterable[Path], what: str) -> None:

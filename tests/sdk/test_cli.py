@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 
@@ -13,7 +12,7 @@ from typer.testing import CliRunner
 import emohead
 from emohead.bundle import Bundle
 from emohead.cli import app
-from emohead.cli.reporting import ends_cleanly
+from emohead.cli.reporting import ends_cleanly, print_rows, say
 from emohead.doctor import examine_machine
 from emohead.errors import BackendError, BundleError, InputError
 
@@ -118,11 +117,14 @@ def test_inspect_of_a_missing_bundle_is_one_sentence(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)], ids=str
+)
 def test_a_signal_ends_with_its_code_and_no_file(tmp_path, number, code):
     script = f"""
 import os, signal, sys, numpy as np
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # likewise
 from emohead.cli import app, main
 from emohead.cli.reporting import ends_cleanly
 from emohead.video import VideoWriter
@@ -134,7 +136,7 @@ def endless() -> None:
         while True:
             writer.write(np.zeros((64, 64, 3), np.uint8))
             if writer.num_frames == 50:
-                os.kill(os.getpid(), {int(number)})
+                os.kill(os.getpid(), signal.{number})
 
 sys.argv = ["emohead", "endless"]
 main()
@@ -145,3 +147,22 @@ main()
     assert done.returncode == code
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_output_that_nobody_reads_is_no_error():
+    """As in ``emohead farm schema | head -1``."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "emohead", "farm", "schema"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_what_is_printed_does_not_act_on_the_terminal(capsys):
+    say("no \x1b[2J such \x07 file\nin two lines")
+    print_rows({"name": "a\x1b]0;b\nspoofed yes", "longer name": 1})
+    out, err = capsys.readouterr()
+    assert err == "no ?[2J such ? file\nin two lines\n"
+    assert out == "name         a?]0;b spoofed yes\nlonger name  1\n"

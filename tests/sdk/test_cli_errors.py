@@ -167,6 +167,24 @@ def test_bad_output(tiny_bundle: Path, tmp_path: Path, out: Path, place: str, me
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder.mp4", "out"]
 
 
+def test_inputs_are_not_overwritten(tiny_bundle: Path, tmp_path: Path) -> None:
+    talk = tmp_path / "talk.mp4"
+    shutil.copy(SAMPLE_SPEECH, talk)
+    points = tmp_path / "points.csv"
+    points.write_text("frame\n")
+    commands = {
+        ("render", SAMPLE_FACE, talk, "-o", talk): talk,
+        ("replay", talk, "--face", SAMPLE_FACE, "--speech", SAMPLE_SPEECH, "-o", talk): talk,
+        ("arkit", points, "-o", points): points,
+    }
+    before = talk.read_bytes(), points.read_bytes()
+    for command, target in commands.items():
+        result = CliRunner().invoke(app, [str(word) for word in command])
+        assert result.exit_code == 2
+        assert f"{target} would take the place of {target}" in result.stderr
+    assert (talk.read_bytes(), points.read_bytes()) == before
+
+
 def test_tampered_bundle(tiny_bundle: Path, tmp_path: Path, out: Path) -> None:
     copy = tmp_path / "bundle"
     shutil.copytree(tiny_bundle, copy)

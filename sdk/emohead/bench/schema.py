@@ -5,8 +5,6 @@ Slow to import (pydantic). Not here: measuring, drawing.
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emohead.errors import InputError
 from emohead.reading import first_problem, read_file
+from emohead.whole_files import whole_file, writable_folder
 
 __all__ = [
     "FORMAT",
@@ -248,15 +247,6 @@ def write_text(path: Path, text: str) -> None:
     InputError
         When the place cannot be written to.
     """
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise InputError(f"{path.parent} is no folder ({err}): choose another place") from err
-    try:
+    writable_folder(path.parent, "folder")
+    with whole_file(path, "file") as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as err:
-        raise InputError(f"{path} cannot be written ({err}): choose another place") from err
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -89,7 +89,15 @@ def _stop(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + signum)
 
 
+def _hang_up(signum: int, frame: FrameType | None) -> None:
+    """End as by SIGTERM, in whichever way the command takes that: its terminal was closed."""
+    signal.raise_signal(signal.SIGTERM)
+
+
 def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, _stop)
+    hang_up = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hang_up is not None and signal.getsignal(hang_up) != signal.SIG_IGN:  # as under nohup
+        signal.signal(hang_up, _hang_up)
     sys.exit(app())

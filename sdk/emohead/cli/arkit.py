@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from emohead.cli.options import AsJson
-from emohead.cli.reporting import ends_cleanly, print_json
+from emohead.cli.reporting import ends_cleanly, print_json, print_rows
 
 __all__ = ["arkit"]
 
@@ -28,8 +28,10 @@ def arkit(
     from emohead.landmarks.arkit import BLENDSHAPES
     from emohead.landmarks.files import read_landmarks
     from emohead.landmarks.live_link import check_live_link_output, write_live_link
+    from emohead.whole_files import check_apart
 
     check_live_link_output(out)
+    check_apart(out, [landmarks], "curves")
     track = read_landmarks(landmarks)
     write_live_link(track, out)
     told = {
@@ -41,5 +43,4 @@ def arkit(
     if as_json:
         print_json(told)
         return
-    for name, value in told.items():
-        print(f"{name:12} {value}")
+    print_rows(told)

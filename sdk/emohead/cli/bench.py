@@ -13,6 +13,7 @@ import typer
 
 from emohead.cli.reporting import EXIT_UNUSABLE, ends_cleanly, say
 from emohead.errors import InputError
+from emohead.whole_files import writable_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,18 +39,23 @@ def bench(
         Path | None, typer.Option("--html", help="Write the page here instead.")
     ] = None,
     backend: Annotated[
-        list[str] | None, typer.Option(help="Only this backend; may be repeated. All that work.")
+        list[str] | None,
+        typer.Option(help="Only this backend; may be repeated; by default all that work."),
     ] = None,
     bundle: Annotated[
         list[Path] | None,
-        typer.Option(help="Networks, of any precision; may be repeated. The embedded ones."),
+        typer.Option(
+            help="Networks, of any precision; may be repeated; by default the embedded ones."
+        ),
     ] = None,
     part: Annotated[
         list[str] | None,
-        typer.Option(help="ceilings, stages, engines, pipeline, scaling, memory; repeatable. All."),
+        typer.Option(
+            help="Only ceilings, stages, engines, pipeline, scaling or memory; may be repeated."
+        ),
     ] = None,
     stage: Annotated[
-        list[str] | None, typer.Option(help="Only this network; may be repeated. All.")
+        list[str] | None, typer.Option(help="Only this network; may be repeated.")
     ] = None,
 ) -> None:
     """Measure this machine: networks, clips, how they scale. Results are compared first."""
@@ -59,6 +65,8 @@ def bench(
     from emohead.bench.targets import find_backends, find_targets, golden_of, open_bundles
     from emohead.stages import STAGES
 
+    for file in (json_file, html_file):
+        _check_place(out, file)  # before half an hour of work
     chosen = _known("--part", part, PARTS)
     plan = plan_of(quick=quick, parts=chosen, stages=_known("--stage", stage, tuple(STAGES)))
     backends, absent = find_backends(backend or ())
@@ -75,6 +83,12 @@ def bench(
     say(f"{json_path} and {html_path} written")
     if report.refused:
         raise typer.Exit(EXIT_UNUSABLE)
+
+
+def _check_place(out: Path, file: Path | None) -> None:
+    if file is not None and file.is_dir():
+        raise InputError(f"{file} is a folder: give the path of a file")
+    writable_folder(out if file is None else file.parent, "folder")
 
 
 def _known(option: str, given: list[str] | None, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from emohead.cli.job import RenderTask, run_task
 from emohead.cli.options import AsJson, VideoOut
 from emohead.cli.reporting import ends_cleanly
-from emohead.errors import InputError
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
+from emohead.whole_files import writable_folder
 
 __all__ = ["demo"]
 
@@ -19,11 +19,6 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Animate the sample portrait with the sample voice."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise InputError(
-            f"the output folder {out.parent} cannot be made ({err.strerror}): choose another --out"
-        ) from err
+    writable_folder(out.parent, "output folder")
     fields = {"face": SAMPLE_FACE, "speech": SAMPLE_SPEECH}
     run_task(RenderTask(fields=fields, out=out), as_json=as_json)

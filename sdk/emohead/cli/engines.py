@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emohead.cli.options import EnginePrecision, GraphsOption
+from emohead.cli.options import AsJson, EnginePrecision, GraphsOption
 from emohead.cli.reporting import EXIT_UNUSABLE, ends_cleanly, print_json, say
 from emohead.errors import BackendError, InputError, ParityError
 
@@ -33,7 +33,6 @@ Out = Annotated[
     Path | None,
     typer.Option(help="Folder of the engines; by default $EMOHEAD_ENGINES, or the user's cache."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 MIB = 1 << 20
 
 
@@ -51,7 +50,7 @@ def build(
         int, typer.Option(help="How long to look for fast kernels, 0 (briefly) to 5.")
     ] = 3,
     workspace: Annotated[int, typer.Option(help="Scratch memory of a layer, MiB.")] = 1024,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Build what is missing; what is there and fits stays.
 
@@ -97,7 +96,7 @@ def build(
 
 @engines.command("list")
 @ends_cleanly
-def list_engines(out: Out = None, as_json: Json = False) -> None:
+def list_engines(out: Out = None, as_json: AsJson = False) -> None:
     """Show the engines of a store, and which fit this machine."""
     with _engines_package():
         store = _store(out)
@@ -111,7 +110,7 @@ def list_engines(out: Out = None, as_json: Json = False) -> None:
 
 @engines.command()
 @ends_cleanly
-def verify(out: Out = None, as_json: Json = False) -> None:
+def verify(out: Out = None, as_json: AsJson = False) -> None:
     """Read every plan and compare it with its manifest; exit code 2 if one is damaged."""
     with _engines_package():
         store = _store(out)
@@ -141,7 +140,7 @@ def prune(
     foreign: Annotated[
         bool, typer.Option(help="Also remove engines that do not fit this machine.")
     ] = False,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove the engines used longest ago, and what killed builds left behind."""
     with _engines_package():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from emohead.cli.options import AsJson, BackendOption
+from emohead.cli.options import AsJson, BackendOption, PrecisionOption
 from emohead.cli.reporting import EXIT_INTERRUPTED, ends_cleanly, print_json, say
 
 if TYPE_CHECKING:
@@ -49,15 +49,19 @@ farm = typer.Typer(
 @ends_cleanly
 def run(
     jobs: Annotated[
-        Path, typer.Argument(help="Jobs, one JSON object a line, or .csv.", show_default=False)
+        Path,
+        typer.Argument(help="Jobs: .jsonl, one JSON object a line, or .csv.", show_default=False),
     ],
     out: Annotated[Path, typer.Option("--out", help="Output folder, on shared storage.")],
     address: Annotated[
         str | None, typer.Option(help="Ray cluster: auto, ray://HOST:10001; else this machine.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Heads at once; 0 for as many as fit.")] = 0,
+    workers: Annotated[
+        int, typer.Option(help="Workers at once, each with its networks; 0 for as many as fit.")
+    ] = 0,
     gpus_per_worker: Annotated[
-        float | None, typer.Option(help="May be a part; by default 1 where there are GPUs.")
+        float | None,
+        typer.Option(help="GPUs of each worker, also 0.5; by default 1 where there are any."),
     ] = None,
     cpus_per_worker: Annotated[float, typer.Option(help="Cores of each worker.")] = 1,
     tracks: Annotated[int, typer.Option(help="Jobs of one worker at once.")] = 1,
@@ -71,7 +75,7 @@ def run(
         int, typer.Option(help="Tries after the first, for what is not an input's fault.")
     ] = 2,
     backend: BackendOption = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, fp16 or int8.")] = "auto",
+    precision: PrecisionOption = "auto",
     bundle: Annotated[
         Path | None, typer.Option(help="Folder or zip of networks, the same on every machine.")
     ] = None,

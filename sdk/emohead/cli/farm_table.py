@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from emohead.cli.reporting import say
+from emohead.cli.reporting import printable, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -115,5 +115,6 @@ def draw_report(report: FarmReport) -> None:
     failures = Table("line", "output", "tries", "why")
     for failed in report.failures:
         line = "" if failed.line is None else str(failed.line)
-        failures.add_row(line, failed.output, str(failed.attempt), failed.message)
+        told = (failed.output, str(failed.attempt), failed.message)
+        failures.add_row(line, *map(printable, told))
     console.print(failures)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emohead.cli.reporting import print_json, progress_bar, say
+from emohead.cli.reporting import print_json, print_rows, progress_bar, say
 from emohead.video import check_output
+from emohead.whole_files import check_apart
 
 if TYPE_CHECKING:
     from emohead.clip import Clip
@@ -40,6 +41,11 @@ class RenderTask:
     sign: Signer | None = None
     """Whose content credentials the video gets."""
 
+    @property
+    def sources(self) -> list[Path]:
+        """Files that the job reads."""
+        return [value for value in self.fields.values() if isinstance(value, Path)]
+
 
 def run_task(task: RenderTask, *, as_json: bool) -> None:
     """Render, save, and tell how it went.
@@ -57,10 +63,12 @@ def run_task(task: RenderTask, *, as_json: bool) -> None:
         If an input, the output or the machine cannot be used; nothing is written then.
     """
     check_output(task.out)
+    check_apart(task.out, task.sources, "video")
     if task.save_landmarks is not None:
         from emohead.landmarks.files import check_landmark_output
 
         check_landmark_output(task.save_landmarks)
+        check_apart(task.save_landmarks, task.sources, "landmark file")
     acted = act(task)
     ready = time.perf_counter()
     _save(acted.clip, task, quiet=as_json)
@@ -166,5 +174,4 @@ def _print_summary(summary: dict[str, Any]) -> None:
         "real-time factor": f"{summary['real_time_factor']:.2f}",
         "path": summary["path"],
     }
-    for name, value in rows.items():
-        print(f"{name:17} {value}")
+    print_rows(rows)

@@ -28,9 +28,10 @@ from emohead.cli.options import (
     StyleOption,
     VaOption,
 )
-from emohead.cli.reporting import ends_cleanly, print_json
+from emohead.cli.reporting import ends_cleanly, print_json, print_rows
 from emohead.life import BLINK_RATE, GAZE
 from emohead.liveliness import HEAD_MOTION
+from emohead.whole_files import check_apart
 
 __all__ = ["landmarks"]
 
@@ -74,11 +75,12 @@ def landmarks(
         "style": style,
         **emotion_fields(emotion, va, emotion_track, emotion_from, emotion_fit),
     }
-    clip = act(RenderTask(fields=fields, out=out, backend=backend, bundle=bundle)).clip
+    task = RenderTask(fields=fields, out=out, backend=backend, bundle=bundle)
+    check_apart(out, task.sources, "landmark file")
+    clip = act(task).clip
     clip.save_landmarks(out)
     told = {"frames": len(clip), "frame_rate": fps, "emotion": clip.emotion.name, "path": str(out)}
     if as_json:
         print_json({**told, "notes": list(clip.notes)})
         return
-    for name, value in told.items():
-        print(f"{name:12} {value}")
+    print_rows(told)

@@ -25,6 +25,8 @@ __all__ = [
     "GazeOption",
     "GraphsOption",
     "HeadMotionOption",
+    "PortOption",
+    "PrecisionOption",
     "SeedOption",
     "SpeechArgument",
     "StillOption",
@@ -59,6 +61,10 @@ GraphsOption = Annotated[
 ]
 HeadMotionOption = Annotated[
     float, typer.Option(help="How far the head moves: 0 (still), 1 (usual) to 4.")
+]
+PortOption = Annotated[int, typer.Option(help="TCP port; 0 for a free one.")]
+PrecisionOption = Annotated[
+    str, typer.Option(help="fp32, fp16, int8 or auto: which graphs of the bundle run.")
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of head motion, blinks and glances.")]
 SpeechArgument = Annotated[Path, typer.Argument(help="Audio or video file.", show_default=False)]

@@ -21,6 +21,7 @@ from emohead.cli.options import (
     FaceArgument,
     GazeOption,
     HeadMotionOption,
+    PrecisionOption,
     SeedOption,
     SpeechArgument,
     StillOption,
@@ -60,9 +61,7 @@ def render(
     gaze: GazeOption = GAZE,
     style: StyleOption = None,
     backend: BackendOption = "auto",
-    precision: Annotated[
-        str, typer.Option(help="fp32, fp16, int8 or auto: which graphs of the bundle run.")
-    ] = "auto",
+    precision: PrecisionOption = "auto",
     save_landmarks: Annotated[
         Path | None,
         typer.Option(help="Write the landmarks of every frame: .json, .csv or .npz."),

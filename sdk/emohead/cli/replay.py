@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emohead.cli.options import AsJson, VideoOut
-from emohead.cli.reporting import ends_cleanly, print_json, progress_bar
+from emohead.cli.reporting import ends_cleanly, print_json, print_rows, printable, progress_bar
 
 if TYPE_CHECKING:
     from emohead.provenance.replaying import Replay
@@ -34,8 +34,10 @@ def replay(
     """Render a video again from its manifest, and compare."""
     from emohead.provenance import replaying
     from emohead.video import check_output
+    from emohead.whole_files import check_apart
 
     check_output(out)
+    check_apart(out, (file, face, speech), "video")
     with progress_bar("rendering", quiet=as_json) as progress:
         result = replaying.replay(
             file, face, speech, out, bundle=bundle, backend=backend, progress=progress
@@ -56,8 +58,7 @@ def _report(result: Replay, as_json: bool) -> None:
         differences = list(result.differences)
         print_json({"path": str(result.path), "same": same, "differences": differences})
         return
-    for name, is_same in same.items():
-        print(f"{name:10} {'the same bytes' if is_same else 'other bytes'}")
+    told = {name: "the same bytes" if is_same else "other bytes" for name, is_same in same.items()}
+    print_rows({**told, "path": result.path})
     for difference in result.differences:
-        print(f"{'note':10} {difference}")
-    print(f"{'path':10} {result.path}")
+        print(printable(f"note: {difference}"))

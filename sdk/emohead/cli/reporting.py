@@ -7,7 +7,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ParamSpec
 
 import typer
@@ -18,9 +18,12 @@ __all__ = [
     "DEBUG_VARIABLE",
     "EXIT_INTERNAL",
     "EXIT_INTERRUPTED",
+    "EXIT_UNHEARD",
     "EXIT_UNUSABLE",
     "ends_cleanly",
     "print_json",
+    "print_rows",
+    "printable",
     "progress_bar",
     "say",
 ]
@@ -31,15 +34,29 @@ EXIT_UNUSABLE = 2
 """Something given, or this machine, cannot be used; the message says what to do."""
 EXIT_INTERRUPTED = 130
 """Ctrl-C."""
+EXIT_UNHEARD = 141
+"""Whoever read the output has left, as `head` does."""
 DEBUG_VARIABLE = "EMOHEAD_DEBUG"
 """Environment variable that lets tracebacks through."""
 
 P = ParamSpec("P")
 
 
+def printable(text: str) -> str:
+    """Replace characters that would act on a terminal: names of files may hold any."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
+
 def say(sentence: str) -> None:
     """Tell people something without disturbing what programs read from stdout."""
-    print(sentence, file=sys.stderr, flush=True)
+    print(printable(sentence), file=sys.stderr, flush=True)
+
+
+def print_rows(rows: Mapping[str, object]) -> None:
+    """Print a line for each name and its value, the values below each other."""
+    width = max(map(len, rows), default=0) + 1
+    for name, value in rows.items():
+        print(printable(f"{name:{width}} {value}".replace("\n", " ")))
 
 
 def print_json(result: dict[str, Any]) -> None:
@@ -91,10 +108,15 @@ def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:
         as_json = bool(kwargs.get("as_json", False))
         try:
             command(*args, **kwargs)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            with contextlib.suppress(OSError):  # what is still to be written has nobody either
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(EXIT_UNHEARD) from None
         except EmoheadError as err:
             _end(err, str(err), EXIT_UNUSABLE, as_json)
         except KeyboardInterrupt as err:
-            _end(err, "interrupted: nothing was written", EXIT_INTERRUPTED, as_json)
+            _end(err, "interrupted: no unfinished file is left", EXIT_INTERRUPTED, as_json)
         except typer.Exit:
             raise
         except Exception as err:
@@ -108,8 +130,7 @@ def ends_cleanly(command: Callable[P, None]) -> Callable[P, None]:
 def _end(err: BaseException, message: str, code: int, as_json: bool) -> None:
     if os.environ.get(DEBUG_VARIABLE):
         raise err
-    # Names of files may hold characters that would act on the terminal.
-    sentence = "".join(c if c.isprintable() else "?" for c in " ".join(message.split()))
+    sentence = printable(" ".join(message.split()))
     say(f"emohead: {sentence}")
     if as_json:
         print_json({"error": {"type": type(err).__name__, "message": sentence}})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emohead.cli.options import AsJson, BackendOption, BundleOption
+from emohead.cli.options import AsJson, BackendOption, BundleOption, PortOption
 from emohead.cli.reporting import ends_cleanly, print_json, say
 from emohead.errors import BackendError
 
@@ -19,7 +19,7 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen at; others than the loopback's need a key.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="TCP port; 0 for a free one.")] = 8000,
+    port: PortOption = 8000,
     api_key: Annotated[
         str | None,
         typer.Option(envvar="EMOHEAD_API_KEY", help="What callers must present; see --host."),
@@ -32,8 +32,12 @@ def serve(
         int, typer.Option(help="Requests a minute from one address; 0 for no limit.")
     ] = 600,
     tracks: Annotated[int, typer.Option(help="Videos rendered at once.")] = 2,
-    queue: Annotated[int, typer.Option(help="Renders that may wait.")] = 64,
-    keep: Annotated[int, typer.Option(help="Ended renders that stay.")] = 1000,
+    queue: Annotated[
+        int, typer.Option(help="Renders that may wait; more are refused for a while.")
+    ] = 64,
+    keep: Annotated[
+        int, typer.Option(help="Ended renders that stay; older ones are removed.")
+    ] = 1000,
     max_live: Annotated[int, typer.Option(help="Live streams at once; 0 for none.")] = 4,
     live_minutes: Annotated[float, typer.Option(help="Longest live stream, minutes.")] = 60.0,
     grace: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emohead.cli.options import BackendOption, BundleOption
+from emohead.cli.options import BackendOption, BundleOption, PortOption
 from emohead.cli.reporting import ends_cleanly, say
 
 __all__ = ["studio"]
@@ -16,15 +16,15 @@ __all__ = ["studio"]
 @ends_cleanly
 def studio(
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
+        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 7860,
+    port: PortOption = 7860,
     share: Annotated[
         bool, typer.Option("--share", help="Open a public tunnel: anybody with the link is in.")
     ] = False,
-    max_upload_mb: Annotated[int, typer.Option(help="Largest file, megabytes.")] = 50,
-    max_seconds: Annotated[float, typer.Option(help="Longest voice.")] = 180.0,
-    max_megapixels: Annotated[float, typer.Option(help="Largest photo.")] = 25.0,
+    max_upload_mb: Annotated[int, typer.Option(help="Largest file, MB.")] = 50,
+    max_seconds: Annotated[float, typer.Option(help="Longest voice, seconds.")] = 180.0,
+    max_megapixels: Annotated[float, typer.Option(help="Largest photo, megapixels.")] = 25.0,
     backend: BackendOption = "auto",
     bundle: BundleOption = None,
 ) -> None:

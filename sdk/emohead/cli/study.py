@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from emohead.cli.options import AsJson
-from emohead.cli.reporting import ends_cleanly, print_json, say
+from emohead.cli.reporting import ends_cleanly, print_json, print_rows, say
 from emohead.errors import InputError
 
 __all__ = ["study"]
@@ -67,9 +67,8 @@ def make(
             }
         )
         return
-    print(f"{'page':8} {out / 'index.html'}")
-    print(f"{'key':8} {key_path}")
-    print(f"{'clips':8} {len(made.clips)} in {len(material.sets)} sets")
+    clips = f"{len(made.clips)} in {len(material.sets)} sets"
+    print_rows({"page": out / "index.html", "key": key_path, "clips": clips})
     say("note: give the page's folder away, keep the key")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from emohead.cli.options import AsJson, BundleOption, CpuBackend
-from emohead.cli.reporting import ends_cleanly, print_json, say
+from emohead.cli.reporting import ends_cleanly, print_json, print_rows, say
 
 __all__ = ["style"]
 
@@ -40,7 +40,5 @@ def style(
     if as_json:
         print_json({**style_as_dict(found), "path": None if out is None else str(out)})
         return
-    for name in BOUNDS:
-        print(f"{name:8} {getattr(found, name):.2f}")
-    if out is not None:
-        print(f"{'path':8} {out}")
+    rows = {name: f"{getattr(found, name):.2f}" for name in BOUNDS}
+    print_rows(rows if out is None else {**rows, "path": str(out)})

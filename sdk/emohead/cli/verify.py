@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emohead.cli.options import AsJson
-from emohead.cli.reporting import ends_cleanly, print_json
+from emohead.cli.reporting import ends_cleanly, print_json, print_rows
 from emohead.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def _print(verdict: Verdict) -> None:
         rows["signed by"] = signature.signed_by
     if signature.problems:
         rows["because"] = ", ".join(signature.problems)
-    for name, value in rows.items():
-        print(f"{name:14} {value}")
+    print_rows(rows)
 
 
 def _leading(shown: dict[str, float]) -> str:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import secrets
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -31,6 +29,7 @@ from emohead.jobs.schema import FILES
 from emohead.reading import checked_file, first_problem, read_file
 from emohead.service.live_protocol import Start
 from emohead.service.schema import PING_S, Render, RenderPage
+from emohead.whole_files import whole_file
 
 __all__ = ["Client"]
 
@@ -240,18 +239,10 @@ class Client(Closing):
         InputError
             If it cannot be written.
         """
-        target = Path(path)
-        temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}.part")
-        try:
-            video = self._opened(f"/v1/renders/{render_id}/video")
-            with video as answer, temporary.open("xb") as file:
-                for block in answer.iter_bytes():
-                    file.write(block)
-            os.replace(temporary, target)
-        except OSError as err:
-            raise InputError(f"{path} cannot be written ({err.strerror}): choose another") from err
-        finally:
-            temporary.unlink(missing_ok=True)
+        target, video = Path(path), self._opened(f"/v1/renders/{render_id}/video")
+        with whole_file(target, "video") as place, video as answer, place.open("xb") as file:
+            for block in answer.iter_bytes():
+                file.write(block)
         return target
 
     def cancel(self, render_id: str) -> None:

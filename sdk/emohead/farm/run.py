@@ -5,7 +5,6 @@ Not here: rules (``dispatch.py``), what needs rendering (``plan.py``), Ray (``ra
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from emohead.farm.workers import HeadLoader
 from emohead.jobs import Record, RecordLog, read_records, write_record
 from emohead.jobs.log import LOG_NAME
 from emohead.video import remove_leftovers
+from emohead.whole_files import writable_folder
 
 if TYPE_CHECKING:
     from emohead.farm.tasks import Loader, Task
@@ -116,7 +116,7 @@ def render(
     (195, 5)
     """
     options = FarmOptions() if options is None else options
-    folder = _folder(out)
+    folder = writable_folder(Path(out).absolute(), "output folder")
     with ExitStack() as stack:
         stack.enter_context(_alone(folder))
         loader = _loader(options) if loader is None else loader
@@ -218,19 +218,6 @@ def _needs(options: FarmOptions, resources: dict[str, float]) -> WorkerNeeds:
     if gpus is None:
         gpus = 1.0 if resources.get("GPU", 0) and options.backend != "cpu" else 0.0
     return WorkerNeeds(cpus=options.cpus_per_worker, gpus=gpus, tracks=options.tracks)
-
-
-def _folder(out: str | Path) -> Path:
-    folder = Path(out).absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise InputError(
-            f"the output folder {folder} cannot be made ({err.strerror}): choose another --out"
-        ) from err
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"the output folder {folder} is read-only: choose another --out")
-    return folder
 
 
 @contextmanager

@@ -47,6 +47,18 @@ def test_an_unknown_name_is_one_sentence(tmp_path: Path, option: str, named: str
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("option", ["--json", "--html", "--out"])
+def test_places_are_checked_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+):
+    monkeypatch.setattr("emohead.bench.suite.run_plan", None)
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "x"
+    result = CliRunner().invoke(app, ["bench", "--out", str(tmp_path), option, str(place)])
+    assert result.exit_code == 2
+    assert "cannot be made" in result.stderr
+
+
 def test_plans_cover_every_stage_and_kind():
     full, quick = plan_of(quick=False), plan_of(quick=True)
     assert list(full.batches) == list(quick.batches) == list(STAGES)
