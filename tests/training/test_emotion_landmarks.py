@@ -21,8 +21,9 @@ from emohead.stylise import Stylist
 from emohead_training.loop import Budget, RunConfig, load_weights, weights_path
 from emohead_training.models.emotion_landmarks import STAGE, EmotionLandmarks
 from emohead_training.models.landmark_critics import EmotionCritic, SourceCritic
+from emohead_training.mouth import mouth_opening
 from emohead_training.stylisation.batches import FaceSampler
-from emohead_training.stylisation.faces import FaceClip, mouth_opening
+from emohead_training.stylisation.faces import FaceClip
 from emohead_training.stylisation.measure import edge_round_trip
 from emohead_training.stylisation.styles import CALM_MIXTURE, complete_people, measure_styles
 from emohead_training.stylisation.template import topology_of

@@ -12,10 +12,11 @@ from emohead.geometry import TEMPLATE
 from emohead.geometry.landmarks import LIP_PAIRS, mirrored
 from emohead_training.actors.actions import ACTION_INDEX, ACTIONS, NUM_ACTIONS, action_vector
 from emohead_training.actors.faces import ActorFaces
+from emohead_training.mouth import mouth_opening
 from emohead_training.stylisation.batches import FaceSampler
 from emohead_training.stylisation.digital import action_fields, expressive
 from emohead_training.stylisation.expressions import EXPRESSIONS, Expression
-from emohead_training.stylisation.faces import FaceClip, mouth_opening
+from emohead_training.stylisation.faces import FaceClip
 from emohead_training.stylisation.styles import EmotionStyles
 
 ACTED = [name for name in EMOTIONS if name not in ("neutral", "calm")]

@@ -12,8 +12,9 @@ from emohead.errors import InputError
 from emohead.geometry import TEMPLATE
 from emohead_training.evaluation import lips
 from emohead_training.evaluation.lips import actor_lips, closure_report, lip_report
+from emohead_training.mouth import mouth_opening
 from emohead_training.voice.phonemes import PHONEMES
-from emohead_training.voice.spoken_clips import SpokenClip, mouth_opening
+from emohead_training.voice.spoken_clips import SpokenClip
 from emohead_training.voice.synthesis import Utterance
 
 LOWER = (56, 57, 58, 65, 66, 67)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emohead_training.voice.spoken_clips import SpokenClip, mouth_opening
+from emohead_training.mouth import mouth_opening
+from emohead_training.voice.spoken_clips import SpokenClip
 from emohead_training.voice.sync import sound_shifts
 
 

@@ -13,13 +13,14 @@ from safetensors.torch import save_file
 
 from emohead_training.loop import Budget, RunConfig
 from emohead_training.models.autovc import ContentEncoder, SpeakerEncoder
+from emohead_training.mouth import mouth_opening
 from emohead_training.voice import lips_training
 from emohead_training.voice.content_codes import CodeWriter, codes_at
 from emohead_training.voice.lip_corpus import LipCorpus, SpelledSpeech
 from emohead_training.voice.lip_scores import score
 from emohead_training.voice.lips_training import LipsConfig, LipsTask
 from emohead_training.voice.sounds import Sounds
-from emohead_training.voice.spoken_clips import SpokenClip, mouth_opening, read_spoken_clips
+from emohead_training.voice.spoken_clips import SpokenClip, read_spoken_clips
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from emohead_training.ablation.training_rows import AblationConfig, row_folder
 from emohead_training.ablation.variants import Variant
 from emohead_training.evaluation.baselines import warp_anchor
 from emohead_training.evaluation.frame_scores import Judges, score_frames
-from emohead_training.evaluation.frechet import frechet_distance, frechet_interval
+from emohead_training.evaluation.frechet import frechet_numbers
 from emohead_training.evaluation.intervals import Tally, numbers_of
 from emohead_training.evaluation.pixels import Synthesis, read_cases, synthesise
 from emohead_training.evaluation.rendering import bundle_synthesis
@@ -155,15 +155,7 @@ def judge(
         count += len(frames)
     found = numbers_of(tallies)
     if judges.features is not None:
-        pooled = (_pooled(made_features), _pooled(true_features))
-        found["fid"] = frechet_distance(*pooled)
-        interval = frechet_interval(made_features, true_features)
-        if interval is not None:
-            found["fid_ci"] = list(interval)
+        found |= frechet_numbers("fid", made_features, true_features)
     seconds = round(time.monotonic() - began, 1)
     people = len(tallies["frame_error"].sums)
     return found | {"num_frames": count, "num_people": people, "seconds": seconds}
-
-
-def _pooled(people: Mapping[str, list[NDArray[np.float64]]]) -> NDArray[np.float64]:
-    return np.concatenate([rows for own in people.values() for rows in own])

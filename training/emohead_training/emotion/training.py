@@ -7,7 +7,6 @@ Not here: reading of sound (``spoken_clips.py``), calibration (``calibration.py`
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -30,7 +29,16 @@ from emohead_training.emotion.spoken_clips import (
     read_spoken_clips,
 )
 from emohead_training.emotion.windows import Windows, window_frames_of, windows_of
-from emohead_training.loop import Budget, RunConfig, fit, load_weights, save_weights, weights_path
+from emohead_training.loop import (
+    Budget,
+    RunConfig,
+    falling,
+    fit,
+    load_weights,
+    save_weights,
+    set_rate,
+    weights_path,
+)
 from emohead_training.models.emotion_encoder import (
     NUM_MEMBERS,
     WIDTHS,
@@ -114,6 +122,7 @@ class EmotionTask:
             )
             for k, member in enumerate(self.encoder.members)
         }
+        self.clip_norms = dict.fromkeys(self.optimizers, 2.0)
         self.folds = [_Fold(clips, k, config.folds) for k in range(config.members)]
 
     def batches(self, seed: int) -> Iterator[Batch]:
@@ -139,8 +148,7 @@ class EmotionTask:
         """One update of one voter."""
         config, member = self.config, self.encoder.members[batch.member]
         optimizer = self.optimizers[f"{STAGE}_{batch.member}"]
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * _schedule(step, config.budget.steps)
+        set_rate(optimizer, config.learning_rate * _schedule(step, config.budget.steps))
         log_mel, labels, known = self._varied(batch)
         device = fabric.device
         picture = pictured(log_mel.to(device)).contiguous(memory_format=torch.channels_last)
@@ -149,7 +157,6 @@ class EmotionTask:
         loss = emotion_loss(logits.float(), labels.to(device), known.to(device))
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
-        nn.utils.clip_grad_norm_(member.parameters(), 2.0)
         optimizer.step()
         return {"emotion": loss.detach()}
 
@@ -283,7 +290,7 @@ def _excerpt(
 def _schedule(step: int, steps: int) -> float:
     """Warm-up over a twentieth, then a cosine to zero."""
     done = min(1.0, step / steps)
-    return min(done / 0.05 + 0.02, 0.5 + 0.5 * math.cos(math.pi * done))
+    return min(done / 0.05 + 0.02, falling(done, 0.0))
 
 
 def train(run: RunConfig) -> None:

@@ -24,7 +24,8 @@ from emohead_training.evaluation.expressions import ExpressionNetwork
 from emohead_training.evaluation.frame_scores import Judges
 from emohead_training.evaluation.frechet import FEATURE_FILE, FeatureNetwork
 from emohead_training.evaluation.lip_distance import landmark_finder
-from emohead_training.evaluation.parts import PARTS, OnCase, Subject
+from emohead_training.evaluation.parts import PARTS, Subject
+from emohead_training.evaluation.pixels import OnCase
 from emohead_training.evaluation.protocol import PROTOCOL
 from emohead_training.stored import is_pack
 

@@ -11,9 +11,9 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,21 @@ from emohead_training.evaluation.critics import open_network
 from emohead_training.evaluation.intervals import Interval, draws_of_people, quantile_interval
 from emohead_training.evaluation.protocol import PROTOCOL
 
-__all__ = ["FEATURE_FILE", "FeatureNetwork", "frechet_distance", "frechet_interval"]
+__all__ = [
+    "FEATURE_FILE",
+    "FeatureNetwork",
+    "FeaturesOfPeople",
+    "frechet_distance",
+    "frechet_interval",
+    "frechet_numbers",
+    "pooled",
+]
 
 FEATURE_FILE: Final = "mobilenet_v2_features.onnx"
 
 Features = NDArray[np.float64]
+FeaturesOfPeople = Mapping[str, Sequence[Features]]
+"""(n, d) float64 of each clip, by person."""
 
 
 class FeatureNetwork:
@@ -104,7 +114,8 @@ def frechet_distance(first: Features, second: Features) -> float:
     """
     if min(len(first), len(second)) < 2:
         raise InputError(
-            f"expected two or more frames on each side, got {len(first)} and {len(second)}"
+            f"expected two or more frames on each side, got {len(first)} and {len(second)}; "
+            "measure more clips"
         )
     means = first.mean(0), second.mean(0)
     a, b = (
@@ -115,14 +126,43 @@ def frechet_distance(first: Features, second: Features) -> float:
     return float(max(distance - 2 * root, 0.0))
 
 
-def frechet_interval(
-    made: Mapping[str, Sequence[Features]], true: Mapping[str, Sequence[Features]]
-) -> Interval | None:
+def frechet_numbers(key: str, made: FeaturesOfPeople, true: FeaturesOfPeople) -> dict[str, Any]:
+    """Distance of all frames and, where there are enough people, its interval.
+
+    Parameters
+    ----------
+    key : str
+        Name of the number.
+    made, true : FeaturesOfPeople
+        Of the same people.
+
+    Returns
+    -------
+    dict
+        The distance under `key`, its interval under ``<key>_ci``.
+
+    Raises
+    ------
+    InputError
+        For fewer than two frames.
+    """
+    interval = frechet_interval(made, true)
+    distance = frechet_distance(pooled(made), pooled(true))
+    return {key: distance} | ({} if interval is None else {f"{key}_ci": list(interval)})
+
+
+def pooled(features: FeaturesOfPeople, people: Iterable[str] | None = None) -> Features:
+    """Join the features (n, d) of some people, repeated where they are, or of everybody."""
+    chosen = features if people is None else people
+    return np.concatenate([rows for person in chosen for rows in features[person]])
+
+
+def frechet_interval(made: FeaturesOfPeople, true: FeaturesOfPeople) -> Interval | None:
     """Interval of the distance over resampled people.
 
     Parameters
     ----------
-    made, true : mapping of person to features, each (n, d) float64
+    made, true : FeaturesOfPeople
 
     Returns
     -------
@@ -136,11 +176,7 @@ def frechet_interval(
     values = []
     for draw in draws_of_people(len(people), PROTOCOL.fid_resamples):
         chosen = np.repeat(people, draw.astype(int))
-        values.append(frechet_distance(_rows(made, chosen), _rows(true, chosen)))
-    shift = frechet_distance(_rows(made, people), _rows(true, people)) - np.median(values)
+        values.append(frechet_distance(pooled(made, chosen), pooled(true, chosen)))
+    shift = frechet_distance(pooled(made), pooled(true)) - np.median(values)
     low, high = quantile_interval(np.asarray(values) + shift)
     return max(low, 0.0), high
-
-
-def _rows(features: Mapping[str, Sequence[Features]], people: Sequence[str]) -> Features:
-    return np.concatenate([rows for person in people for rows in features[person]])

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from emohead.audio import SAMPLE_RATE_HZ
 from emohead.errors import InputError
 from emohead.geometry import canonicalise
+from emohead.geometry.landmarks import OUTER_EYE_CORNERS
 from emohead.head import TalkingHead
 from emohead.portrait import Portrait
 from emohead_training.evaluation.audio_visual import FPS, envelope, lag_frames
@@ -25,8 +26,9 @@ from emohead_training.evaluation.intervals import Tally, numbers_of
 from emohead_training.evaluation.lip_distance import LandmarkFinder, lmd
 from emohead_training.evaluation.pixels import PixelCase, read_cases
 from emohead_training.evaluation.protocol import PROTOCOL
+from emohead_training.mouth import mouth_opening
 from emohead_training.voice.lip_scores import correlation
-from emohead_training.voice.spoken_clips import SpokenClip, mouth_opening, read_spoken_clips
+from emohead_training.voice.spoken_clips import SpokenClip, read_spoken_clips
 
 __all__ = ["from_audio_report"]
 
@@ -58,6 +60,11 @@ def from_audio_report(
         ``rendered_opening_correlation`` with the filmed mouth opening;
         ``audio_lag_frames`` of the rendered opening behind the loudness of the sound, and
         ``audio_lag_frames_true`` of the filmed opening; counts.
+
+    Raises
+    ------
+    InputError
+        The corpus has no speaking test people.
     """
     spoken = {clip.name: clip for clip in read_spoken_clips(data, ("test",))}
     tallies: dict[str, Tally] = defaultdict(Tally)
@@ -86,6 +93,7 @@ def _judge(
 ) -> None:
     """Render the first frames of a clip and add every number of theirs."""
     judges, find = judging
+    person = case.clip.identity
     count = min(PROTOCOL.speech_frames, len(clip.landmarks))
     sound = clip.samples[: count * SAMPLE_RATE_HZ // FPS]
     made = head.animate(portrait, (sound, SAMPLE_RATE_HZ), emotion="neutral", still=True)
@@ -96,20 +104,19 @@ def _judge(
     # The landmarker's depth is of no use here: the portrait's own stands in for it.
     depth = np.broadcast_to(made.landmarks[:count, :, 2:], (count, 68, 1))
     shapes = canonicalise(np.concatenate((found, depth), axis=-1).astype(np.float64))[0]
-    true, add = clip.landmarks[:count], tallies
-    size = float(np.linalg.norm(portrait.landmarks[36, :2] - portrait.landmarks[45, :2]))
+    true = clip.landmarks[:count]
+    start, end = portrait.landmarks[list(OUTER_EYE_CORNERS), :2]
+    size_px = float(np.linalg.norm(start - end))
     still = np.broadcast_to(portrait.canonical, true.shape)
-    add["lmd_from_audio"].add(case.clip.identity, lmd(size * shapes[valid], size * true[valid]))
-    add["lmd_from_audio_still"].add(
-        case.clip.identity, lmd(size * still[valid], size * true[valid])
-    )
+    for key, lips in (("lmd_from_audio", shapes), ("lmd_from_audio_still", still)):
+        tallies[key].add(person, lmd(size_px * lips[valid], size_px * true[valid]))
     _add_timing(clip, sound, mouth_opening(shapes), count, tallies)
     shown = np.linspace(0, count - 1, PROTOCOL.frames_per_clip).round().astype(int)
-    add["cpbd_from_audio"].add(case.clip.identity, cpbd(frames[shown]))
+    tallies["cpbd_from_audio"].add(person, cpbd(frames[shown]))
     if judges.identity is not None:
         own = judges.identity(portrait.image[None], portrait.landmarks[None, :, :2])[0]
         others = judges.identity(frames[shown], made.points[shown])
-        add["csim_from_audio"].add(case.clip.identity, others @ own)
+        tallies["csim_from_audio"].add(person, others @ own)
 
 
 def _add_timing(

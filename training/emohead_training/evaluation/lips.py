@@ -27,14 +27,10 @@ from emohead_training.evaluation.audio_visual import (
 )
 from emohead_training.evaluation.intervals import Tally, numbers_of
 from emohead_training.evaluation.protocol import PROTOCOL
+from emohead_training.mouth import mouth_opening
 from emohead_training.voice.alignment import aligned
 from emohead_training.voice.measure import lip_figures, lip_motion
-from emohead_training.voice.spoken_clips import (
-    FPS,
-    SpokenClip,
-    mouth_opening,
-    read_spoken_clips,
-)
+from emohead_training.voice.spoken_clips import FPS, SpokenClip, read_spoken_clips
 from emohead_training.voice.synthesis import Utterance, synthesise
 from emohead_training.voice.transcripts import Prompts, read_prompts, transcript
 

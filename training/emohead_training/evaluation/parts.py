@@ -11,9 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from emohead.backends import Backend
 from emohead.bundle import Bundle
 from emohead.errors import InputError
@@ -34,8 +31,9 @@ from emohead.stages import (
 
 if TYPE_CHECKING:
     from emohead_training.evaluation.frame_scores import Judges
+    from emohead_training.evaluation.pixels import OnCase
 
-__all__ = ["PARTS", "OnCase", "Subject"]
+__all__ = ["PARTS", "Subject"]
 
 _PERSON: Final = (
     FACE_DETECTOR,
@@ -46,9 +44,6 @@ _PERSON: Final = (
     EMOTION_ENCODER,
 )
 """Stages that a person's style is measured with."""
-
-OnCase = Callable[[Any, Mapping[str, NDArray[np.uint8]]], None]
-"""A ``PixelCase`` and the frames made for it by suffix of their maker -> nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

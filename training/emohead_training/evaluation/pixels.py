@@ -8,7 +8,7 @@ Not here: baselines (``baselines.py``) and what else is measured (``frame_scores
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from emohead_training.corpus import Split, VideoClip, read_frames, read_labels, 
 from emohead_training.evaluation.protocol import PROTOCOL
 
 __all__ = [
+    "OnCase",
     "PixelCase",
     "PixelErrors",
     "Synthesis",
@@ -35,6 +36,8 @@ Frames = NDArray[np.uint8]
 Points = NDArray[np.float32]
 Synthesis = Callable[[Frames, Points, Points], Iterator[NDArray[np.uint8]]]
 """(256, 256, 3) RGB anchor, its (68, 2) landmarks in px, (T, 68, 2) landmarks -> T RGB frames."""
+OnCase = Callable[["PixelCase", Mapping[str, Frames]], None]
+"""A case and the frames made for it by suffix of their maker -> nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,10 +21,11 @@ from emohead.runner import Runner
 from emohead_training.evaluation.baselines import copy_anchor, warp_anchor, with_mean_mouth
 from emohead_training.evaluation.flicker import flicker_pairs
 from emohead_training.evaluation.frame_scores import Judges, score_frames
-from emohead_training.evaluation.frechet import frechet_distance, frechet_interval
+from emohead_training.evaluation.frechet import frechet_distance, frechet_numbers, pooled
 from emohead_training.evaluation.intervals import Tally, numbers_of
 from emohead_training.evaluation.pixels import (
     Frames,
+    OnCase,
     PixelCase,
     Points,
     Synthesis,
@@ -38,8 +39,15 @@ __all__ = ["MAKERS", "bundle_synthesis", "rendering_quality"]
 MAKERS: Final = ("", "_warp", "_copy", "_mean_mouth")
 """Suffixes of the keys: ours, and the baselines."""
 
-OnCase = Callable[[PixelCase, Mapping[str, Frames]], None]
 Features = dict[str, list[NDArray[np.float64]]]
+"""(n, d) of each clip, by person."""
+_GROUPED: Final = ("frame_error", "mouth_box_error", "mouth_lpips_ratio")
+"""Numbers that are told by group of people as well: the collection that they come from."""
+_RATIOS: Final = {
+    "mouth_lpips_ratio": ("mouth_lpips", "mouth_lpips_warp"),
+    "csim_share": ("csim", "csim_real_pairs"),
+}
+"""Numbers that are one mean over another."""
 
 
 def bundle_synthesis(encoder: Runner, renderer: Runner) -> Synthesis:
@@ -64,15 +72,19 @@ class _Sums:
     """What is kept of all clips."""
 
     tallies: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+    """By name of the number."""
     features: dict[str, Features] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
     """By maker, then by person."""
     by_clip: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Means by collection and file, then by name."""
     sources: dict[str, str] = field(default_factory=dict)
     """Collection that a person comes from, by person."""
     seconds: float = 0.0
+    """Spent on making frames."""
     fed: int = 0
+    """How many frames were made."""
 
 
 def rendering_quality(
@@ -166,15 +178,6 @@ def _add(sums: _Sums, case: PixelCase, made: dict[str, Frames], judges: Judges) 
             sums.features[suffix][person].append(judges.features(frames))
 
 
-_GROUPED: Final = ("frame_error", "mouth_box_error", "mouth_lpips_ratio")
-"""Numbers that are told by group of people as well: the collection that they come from."""
-_RATIOS: Final = {
-    "mouth_lpips_ratio": ("mouth_lpips", "mouth_lpips_warp"),
-    "csim_share": ("csim", "csim_real_pairs"),
-}
-"""Numbers that are one mean over another."""
-
-
 def _fids(features: dict[str, Features]) -> dict[str, Any]:
     """Fréchet distances of every maker to the true frames, all clips pooled."""
     found: dict[str, Any] = {}
@@ -182,16 +185,8 @@ def _fids(features: dict[str, Features]) -> dict[str, Any]:
         return found
     true = features["_true"]
     for suffix in MAKERS:
-        pooled = (_pooled(features[suffix].values()), _pooled(true.values()))
-        found[f"fid{suffix}"] = frechet_distance(*pooled)
-        interval = frechet_interval(features[suffix], true)
-        if interval is not None:
-            found[f"fid{suffix}_ci"] = list(interval)
-    real = _pooled(true.values())
+        found |= frechet_numbers(f"fid{suffix}", features[suffix], true)
+    real = pooled(true)
     if len(real) >= 4:
         found["fid_real_halves"] = frechet_distance(real[::2], real[1::2])
     return found
-
-
-def _pooled(people: Iterable[list[NDArray[np.float64]]]) -> NDArray[np.float64]:
-    return np.concatenate([rows for own in people for rows in own])

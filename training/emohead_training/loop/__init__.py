@@ -6,6 +6,7 @@ and JSON, never pickle. Not here: losses and data.
 
 from emohead_training.loop.config import Budget, Progress, RunConfig, Task
 from emohead_training.loop.driver import fit
+from emohead_training.loop.rates import falling, set_rate
 from emohead_training.loop.weights import load_weights, save_weights, weights_path
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "Progress",
     "RunConfig",
     "Task",
+    "falling",
     "fit",
     "load_weights",
     "save_weights",
+    "set_rate",
     "weights_path",
 ]

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from emohead.detector import faces_from_cells
 from emohead.stages import FACE_DETECTOR
 from emohead_training.corpus import Split
-from emohead_training.loop import Budget, RunConfig, fit
+from emohead_training.loop import Budget, RunConfig, fit, set_rate
 from emohead_training.models.face_detector import FaceDetector
 from emohead_training.portrait.detector_loss import detector_loss, overlap
 from emohead_training.portrait.frames import FaceFrames, load_frames
-from emohead_training.portrait.landmark_training import cosine_rate, images_to
+from emohead_training.portrait.landmark_training import images_to, warm_and_falling
 from emohead_training.portrait.scenes import SceneBatch, draw_scenes, with_mirrored
 from emohead_training.recipe_book import config_of
 
@@ -83,9 +83,8 @@ class DetectorTask:
 
     def step(self, batch: SceneBatch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
         """One optimiser step."""
-        rate = cosine_rate(step, self.steps, self.config.rate, self.config.warm_up)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        rate = self.config.rate * warm_and_falling(step, self.steps, self.config.warm_up)
+        set_rate(self.optimizer, rate)
         with fabric.autocast():
             boxes, logits = self.network.boxes_and_logits(images_to(fabric, batch.image))
         truth = fabric.to_device(torch.from_numpy(batch.boxes))

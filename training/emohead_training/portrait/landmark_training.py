@@ -5,7 +5,6 @@ Not here: the loop (``emohead_training.loop``), the data (``landmark_data.py``),
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -18,14 +17,14 @@ from torch import Tensor, nn
 
 from emohead.stages import FACE_LANDMARKS
 from emohead_training.corpus import Split
-from emohead_training.loop import Budget, RunConfig, fit
+from emohead_training.loop import Budget, RunConfig, falling, fit, set_rate
 from emohead_training.models.face_landmarks import FaceLandmarks
 from emohead_training.portrait.frames import FaceFrames, load_frames
 from emohead_training.portrait.landmark_data import CropBatch, draw_batch, plain_crop
 from emohead_training.portrait.landmark_loss import landmark_loss, point_error
 from emohead_training.recipe_book import config_of
 
-__all__ = ["LandmarkRecipe", "LandmarkTask", "cosine_rate", "train"]
+__all__ = ["LandmarkRecipe", "LandmarkTask", "images_to", "train", "warm_and_falling"]
 
 _SPLITS: tuple[Split, ...] = ("train", "val")
 _VALIDATION_FRAMES = 120
@@ -47,12 +46,11 @@ class LandmarkRecipe:
     """Share of crops without a face."""
 
 
-def cosine_rate(step: int, steps: int, peak: float, warm_up: int) -> float:
-    """Learning rate at `step`: linear to the peak, then half a cosine to a hundredth of it."""
+def warm_and_falling(step: int, steps: int, warm_up: int) -> float:
+    """Share of the peak rate at `step`: linear up to 1, then half a cosine to a hundredth."""
     if step < warm_up:
-        return peak * (step + 1) / warm_up
-    share = min(1.0, (step - warm_up) / max(1, steps - warm_up))
-    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+        return (step + 1) / warm_up
+    return falling((step - warm_up) / max(1, steps - warm_up), 0.01)
 
 
 def images_to(fabric: Fabric, images: NDArray[np.uint8]) -> Tensor:
@@ -101,9 +99,8 @@ class LandmarkTask:
 
     def step(self, batch: CropBatch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
         """One optimiser step."""
-        rate = cosine_rate(step, self.steps, self.config.rate, self.config.warm_up)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        rate = self.config.rate * warm_and_falling(step, self.steps, self.config.warm_up)
+        set_rate(self.optimizer, rate)
         with fabric.autocast():
             found, logit = self.network.points_and_logit(images_to(fabric, batch.image))
         truth, face = (fabric.to_device(torch.from_numpy(a)) for a in (batch.landmarks, batch.face))

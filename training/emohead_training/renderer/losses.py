@@ -170,8 +170,22 @@ _MEAN_PLACE = {"mouth": (64, 112), "left_eye": (28, 60), "right_eye": (148, 60),
 """Column and row, on the 224x224 tensor, of a component patch's upper left corner."""
 
 
-def local_identity(net: IdentityNet, part: Part, patch: Tensor, anchor_patch: Tensor) -> Tensor:
-    """Identity distance of one component alone: on zeros, max-pooled, embedded (paper 3.4)."""
+def local_identity(net: nn.Module, part: Part, patch: Tensor, anchor_patch: Tensor) -> Tensor:
+    """Identity distance of one component alone: on zeros, max-pooled, embedded (paper 3.4).
+
+    Parameters
+    ----------
+    net : torch.nn.Module
+        Maps (B, 3, 112, 112) RGB in [0, 1] to unit vectors (B, D).
+    part : Part
+    patch, anchor_patch : (B, 3, size, size) Tensor, RGB in [0, 1]
+
+    Returns
+    -------
+    () Tensor, [0, 4]
+        Squared distance of the unit vectors: D times the paper's mean squared error, so that the
+        weight does not depend on the network's D.
+    """
     with torch.no_grad():
         wanted = net(on_zeros(part, anchor_patch))
     return F.mse_loss(net(on_zeros(part, patch)), wanted) * wanted.shape[1]

@@ -6,11 +6,10 @@ losses on the finished frames, ``D_global`` beside the component critics. Paper 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
@@ -18,10 +17,9 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emohead.stages import GRU_CHANNELS, GRU_SIZE, PORTRAIT_ENCODER, RENDERER
-from emohead_training.loop import Budget, load_weights
+from emohead.stages import FRAME_SIZE_PX, GRU_CHANNELS, GRU_SIZE, PORTRAIT_ENCODER, RENDERER
+from emohead_training.loop import Budget, falling, load_weights, set_rate
 from emohead_training.models.components import PARTS
-from emohead_training.models.identity import IdentityNet
 from emohead_training.models.portrait_encoder import PortraitEncoder
 from emohead_training.models.renderer import Renderer
 from emohead_training.renderer.adversary import Adversaries, Shown
@@ -38,8 +36,10 @@ from emohead_training.renderer.losses import (
 
 __all__ = ["RendererConfig", "RendererTask", "initial_weights"]
 
-NUM_VALIDATION_CLIPS = 9
-WARM_UP_STEPS = 50
+NUM_VALIDATION_CLIPS: Final = 9
+WARM_UP_STEPS: Final = 50
+WINDOW_PX: Final = 128
+"""Side of the window of the whole frame's perceptual loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +91,10 @@ class RendererTask:
         Frames of the training people and of the validation people.
     perceptual : torch.nn.Module
         Maps images to feature maps; frozen.
-    identity : IdentityNet
-        Identity net of the local identity loss; frozen.
+    identity : torch.nn.Module
+        Maps (N, 3, 112, 112) RGB in [0, 1] to unit vectors, for the local identity loss; frozen.
+    facts : dict, optional
+        Which networks those two are, for the run's record.
     """
 
     def __init__(
@@ -101,10 +103,11 @@ class RendererTask:
         train: FrameCache,
         val: FrameCache,
         perceptual: nn.Module,
-        identity: IdentityNet,
+        identity: nn.Module,
+        facts: dict[str, Any] | None = None,
     ) -> None:
         self.name = f"renderer_{config.phase}"
-        self.config, self.train, self.val = config, train, val
+        self.config, self.train, self.val, self.facts = config, train, val, facts or {}
         self.perceptual, self.identity = perceptual.eval(), identity.eval().requires_grad_(False)
         self.cutters = nn.ModuleList(PatchCutter(part) for part in PARTS)
         self.encoder = PortraitEncoder()
@@ -126,7 +129,9 @@ class RendererTask:
                 self.critics.parameters(), lr=config.critic_learning_rate, betas=(0.0, 0.99)
             ),
         }
+        self.clip_norms = {"networks": 1.0, "critics": 10.0}
         self.rng = np.random.default_rng(0)
+        """Of the window and of the component whose identity is compared; seeded at every step."""
 
     def batches(self, seed: int) -> Iterator[FrameBatch]:
         """Endless augmented batches."""
@@ -151,28 +156,23 @@ class RendererTask:
                 opinion = self.critics.opinion(rendered)
                 losses["adversarial"] = self.config.adversarial * opinion
             total = torch.stack(list(losses.values())).sum()
-        self._update("networks", total, fabric, clip=1.0)
+        self._update("networks", total, fabric)
         figures: dict[str, Tensor | float] = {k: v.detach() for k, v in losses.items()}
         if judged:
             with fabric.autocast():
                 terms = self.critics.loss(real, rendered)
                 doubt = torch.stack(list(terms.values())).mean()
-            self._update("critics", doubt, fabric, clip=10.0)
+            self._update("critics", doubt, fabric)
             figures |= {f"critic_{name}": term.detach() for name, term in terms.items()}
         return figures
 
     def _set_rates(self, step: int) -> None:
         """Warm up over 50 steps, fewer in short runs; then a cosine to a twentieth."""
         config = self.config
-        done = min(1.0, step / config.budget.steps)
         warm_up = max(1, min(WARM_UP_STEPS, config.budget.steps // 20))
-        share = min(1.0, (step + 1) / warm_up) * (0.525 + 0.475 * math.cos(math.pi * done))
-        for name, rate in (
-            ("networks", config.learning_rate),
-            ("critics", config.critic_learning_rate),
-        ):
-            for group in self.optimizers[name].param_groups:
-                group["lr"] = rate * share
+        share = min(1.0, (step + 1) / warm_up) * falling(step / config.budget.steps, 0.05)
+        set_rate(self.optimizers["networks"], config.learning_rate * share)
+        set_rate(self.optimizers["critics"], config.critic_learning_rate * share)
 
     def render(self, batch: FrameBatch) -> Tensor:
         """Frames (B * T, 3, 256, 256) of a batch, in the phase's sense."""
@@ -261,17 +261,15 @@ class RendererTask:
         return losses
 
     def _window(self, frames: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """One random 128-pixel window of both, for the perceptual loss of the whole frame."""
-        row, column = (int(v) for v in self.rng.integers(0, 129, 2))
-        cut = (..., slice(row, row + 128), slice(column, column + 128))
+        """One random window of both, for the perceptual loss of the whole frame."""
+        row, column = (int(v) for v in self.rng.integers(0, FRAME_SIZE_PX - WINDOW_PX + 1, 2))
+        cut = (..., slice(row, row + WINDOW_PX), slice(column, column + WINDOW_PX))
         return frames[cut], real[cut]
 
-    def _update(self, name: str, loss: Tensor, fabric: Fabric, clip: float) -> None:
+    def _update(self, name: str, loss: Tensor, fabric: Fabric) -> None:
         optimizer = self.optimizers[name]
         optimizer.zero_grad(set_to_none=True)
         fabric.backward(loss)
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(parameters, clip)
         optimizer.step()
 
 

@@ -43,8 +43,8 @@ def train(run: RunConfig, config: RendererConfig, shared: Path | None = None) ->
         FrameCache(cache / "val"),
         nets.perceptual,
         nets.identity,
+        nets.facts,
     )
-    task.facts = nets.facts
     if config.phase == "global" and run.from_bundle is None:
         initial_weights(task, weights_path(run.out, "renderer_local"))
     fit(task, run, config.budget, ema_decay=0.998)

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from emohead.emotion import ALIASES, EMOTIONS, NEUTRAL
 from emohead.geometry import canonicalise
-from emohead.geometry.landmarks import LIP_PAIRS
 from emohead_training.corpus import Split, VideoClip, read_labels, read_video_index
 
 Array = npt.NDArray[np.float64]
@@ -100,20 +99,3 @@ def _labelled(label: str) -> int | None:
     word = label.split("/")[0].split(" ")[0]
     word = ALIASES.get(word, word)
     return EMOTIONS.index(word) if word in EMOTIONS else None
-
-
-def mouth_opening(landmarks: Array) -> Array:
-    """Mean distance of the inner lips.
-
-    Parameters
-    ----------
-    landmarks : (..., 68, 3) float64, canonical units
-
-    Returns
-    -------
-    (...,) float64, canonical units
-    """
-    upper, lower = np.asarray(LIP_PAIRS).T
-    distances = np.linalg.norm(landmarks[..., lower, :] - landmarks[..., upper, :], axis=-1)
-    opening: Array = distances.mean(-1)
-    return opening

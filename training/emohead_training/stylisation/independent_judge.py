@@ -17,7 +17,8 @@ import numpy.typing as npt
 from emohead.emotion import EMOTIONS, NEUTRAL
 from emohead.errors import InputError
 from emohead.geometry.landmarks import JAW, NUM_LANDMARKS, mirrored
-from emohead_training.stylisation.faces import FaceClip, mouth_opening
+from emohead_training.mouth import mouth_opening
+from emohead_training.stylisation.faces import FaceClip
 from emohead_training.stylisation.styles import complete_people, nuisance_slopes
 
 __all__ = ["IndependentJudge"]

@@ -26,8 +26,9 @@ from emohead.stylise import Stylist
 from emohead_training.evaluation.intervals import Tally, numbers_of
 from emohead_training.evaluation.protocol import PROTOCOL
 from emohead_training.models.landmark_critics import edge_weights
+from emohead_training.mouth import mouth_opening
 from emohead_training.stylisation.batches import FaceSampler
-from emohead_training.stylisation.faces import FaceClip, mouth_opening, read_faces
+from emohead_training.stylisation.faces import FaceClip, read_faces
 from emohead_training.stylisation.independent_judge import IndependentJudge
 from emohead_training.stylisation.styles import complete_people, measure_styles
 from emohead_training.voice.lip_scores import correlation

@@ -19,7 +19,8 @@ from emohead.emotion import EMOTIONS, NEUTRAL
 from emohead.errors import InputError
 from emohead.geometry.landmarks import EYELID_PAIRS, JAW, LIP_PAIRS, mirrored
 from emohead.stylise import separated
-from emohead_training.stylisation.faces import FaceClip, mouth_opening
+from emohead_training.mouth import mouth_opening
+from emohead_training.stylisation.faces import FaceClip
 
 Array = npt.NDArray[np.float64]
 

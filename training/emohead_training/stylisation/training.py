@@ -7,7 +7,6 @@ Not here: networks (`models/`), batches (`batches.py`), judging (`measure.py`).
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from emohead.emotion import EMOTIONS
-from emohead_training.loop import Budget, RunConfig, fit
+from emohead_training.loop import Budget, RunConfig, falling, fit, set_rate
 from emohead_training.models.emotion_landmarks import STAGE, EmotionLandmarks
 from emohead_training.models.landmark_critics import EmotionCritic, SourceCritic, edge_weights
 from emohead_training.recipe_book import config_of
@@ -195,12 +194,8 @@ class StylisationTask:
 
     def _schedule(self, step: int) -> None:
         warm = min(1.0, (step + 1) / 100)
-        share = min(1.0, step / self.config.budget.steps)
-        rate = (
-            self.config.learning_rate * warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
-        )
-        for group in self.optimizers["generator"].param_groups:
-            group["lr"] = rate
+        share = warm * falling(step / self.config.budget.steps, 0.05)
+        set_rate(self.optimizers["generator"], self.config.learning_rate * share)
 
 
 def undone(generator: EmotionLandmarks, styled: Tensor, emotion: Tensor) -> Tensor:

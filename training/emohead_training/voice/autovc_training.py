@@ -25,11 +25,11 @@ from emohead.stages import (
     CONTENT_CENTRE_FRAMES,
     CONTENT_ENCODER,
     CONTENT_LEFT_FRAMES,
-    CONTENT_RIGHT_FRAMES,
     SPEAKER_ENCODER,
     SPEAKER_FRAMES,
+    SPEAKER_SIZE,
 )
-from emohead_training.loop import Budget, RunConfig, fit
+from emohead_training.loop import Budget, RunConfig, falling, fit, set_rate
 from emohead_training.models.autovc import (
     ContentEncoder,
     Decoder,
@@ -38,6 +38,7 @@ from emohead_training.models.autovc import (
     VoiceCritic,
 )
 from emohead_training.recipe_book import config_of
+from emohead_training.voice.content_codes import WINDOW
 from emohead_training.voice.mel_augmentation import degraded, warped
 from emohead_training.voice.phonemes import PHONEMES
 from emohead_training.voice.probes import Examples, linear_probe
@@ -46,7 +47,7 @@ from emohead_training.voice.sounds import UNLABELLED, Kind, Sounds, read_sounds
 __all__ = ["AutovcConfig", "AutovcTask", "Batch", "train"]
 
 STAGE: Final = "autovc"
-WINDOW: Final = CONTENT_LEFT_FRAMES + CONTENT_CENTRE_FRAMES + CONTENT_RIGHT_FRAMES
+WARM_UP_STEPS: Final = 100
 VOICE_FRAMES: Final = SPEAKER_FRAMES // 2
 """Mel frames that the voice is learnt from: half of what the runtime has, at half the cost."""
 OFFSETS: Final = (0, 6)
@@ -112,7 +113,7 @@ class AutovcTask:
         self.speaker, self.content = SpeakerEncoder(), ContentEncoder()
         self.decoder = Decoder()
         self.phoneme = PhonemeHead(len(PHONEMES), len(OFFSETS))
-        self.speaker_classes = nn.Linear(CONTENT_CLASS_SIZE, len(self.voices), bias=False)
+        self.speaker_classes = nn.Linear(SPEAKER_SIZE, len(self.voices), bias=False)
         self.critic = VoiceCritic(len(self.voices))
         self.modules: Mapping[str, nn.Module] = {
             SPEAKER_ENCODER.name: self.speaker,
@@ -187,8 +188,8 @@ class AutovcTask:
         """One update of all networks."""
         optimizer = self.optimizers[STAGE]
         steps = max(self.config.schedule_steps, self.config.budget.steps)
-        for group in optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * _schedule(step, steps)
+        warm = min(1.0, (step + 1) / WARM_UP_STEPS)
+        set_rate(optimizer, self.config.learning_rate * warm * falling(step / steps, 0.02))
         losses = self._losses(batch)
         weights = {
             "content": self.config.content_weight,
@@ -276,21 +277,12 @@ class AutovcTask:
         return figures
 
 
-CONTENT_CLASS_SIZE: Final = SPEAKER_ENCODER.outputs[0].dims[-1].max
-
-
 def _unit(weight: Tensor) -> Tensor:
     return functional.normalize(weight, dim=1)
 
 
 def _tensor(array: NDArray[np.float16]) -> Tensor:
     return torch.from_numpy(array.astype(np.float32))
-
-
-def _schedule(step: int, steps: int) -> float:
-    """Short warm-up, then a cosine to a fiftieth."""
-    warm = min(1.0, (step + 1) / 100)
-    return warm * (0.51 + 0.49 * float(np.cos(np.pi * min(1.0, step / steps))))
 
 
 def train(run: RunConfig) -> None:

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from emohead.geometry.landmarks import mirrored
 from emohead.lips import LEAD_FRAMES
+from emohead_training.mouth import mouth_opening
 from emohead_training.voice.content_codes import CodeWriter, codes_at, interpolated
 from emohead_training.voice.phonemes import PHONEMES, SILENCE
 from emohead_training.voice.sounds import UNLABELLED, Sounds
-from emohead_training.voice.spoken_clips import SpokenClip, mouth_opening
+from emohead_training.voice.spoken_clips import SpokenClip
 from emohead_training.voice.sync import sound_shifts
 
 __all__ = ["LipBatch", "LipCorpus", "SpelledBatch", "SpelledSpeech"]
@@ -96,7 +97,7 @@ class LipCorpus:
         self._members = [[i for i, c in enumerate(self.clips) if c.identity == p] for p in people]
         self._odds = self._person_odds()
         self._anchors = [_closed_frames(c) for c in self.clips]
-        clean = [variants[0] for variants in self.codes]
+        clean = [codes[0] for codes in self.codes]
         self.first = first
         self.shifts = np.zeros(len(clean), np.int64)
         if not in_step:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from emohead.geometry.landmarks import MOUTH
 from emohead.lips import LEAD_FRAMES
 from emohead_training.models.neutral_landmarks import NeutralLandmarks
+from emohead_training.mouth import mouth_opening
 from emohead_training.voice.content_codes import codes_at
-from emohead_training.voice.spoken_clips import SpokenClip, mouth_opening
+from emohead_training.voice.spoken_clips import SpokenClip
 
 __all__ = ["ClipScores", "Scores", "clip_scores", "correlation", "predicted", "score"]
 

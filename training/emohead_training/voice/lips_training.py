@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from emohead.geometry.landmarks import JAW, LIP_PAIRS, MIRROR, MOUTH, NOSE_BASE
 from emohead.stages import NEUTRAL_LANDMARKS, NUM_LANDMARKS
-from emohead_training.loop import Budget, RunConfig, fit, weights_path
+from emohead_training.loop import Budget, RunConfig, falling, fit, set_rate, weights_path
 from emohead_training.models.neutral_landmarks import NUM_MOVEMENTS, NeutralLandmarks
 from emohead_training.recipe_book import config_of
 from emohead_training.voice.autovc_training import STAGE as AUTOVC
@@ -157,8 +157,7 @@ class LipsTask:
         optimizer = self.optimizers[STAGE]
         filmed, acted, spelled = batch
         alone = acted is not None and step < self.config.actor_steps
-        for group in optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * self._pace(step, alone)
+        set_rate(optimizer, self.config.learning_rate * self._pace(step, alone))
         if acted is None or alone:
             losses = self._filmed_losses(acted or filmed)
         else:
@@ -178,7 +177,7 @@ class LipsTask:
         if alone:
             return warm
         done = (step - first) / max(1, self.config.budget.steps - first)
-        return warm * (0.52 + 0.48 * float(np.cos(np.pi * min(1.0, done))))
+        return warm * falling(done, 0.04)
 
     def _run(self, content: Tensor, anchor: Tensor) -> Tensor:
         """Displacements (voters, batch, frames, 68, 3); each network meets the goal by itself."""

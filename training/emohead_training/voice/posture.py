@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from emohead.geometry import canonicalise
 from emohead.geometry.landmarks import LIP_PAIRS, NUM_LANDMARKS, mirrored
 from emohead_training.corpus import read_labels, read_video_index
-from emohead_training.voice.spoken_clips import MIN_FRAMES, MOVING, mouth_opening
+from emohead_training.mouth import mouth_opening
+from emohead_training.voice.spoken_clips import MIN_FRAMES, MOVING
 
 __all__ = ["PostureMap", "TalkingShapes", "fit_posture", "read_talking_shapes"]
 

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from emohead.audio import num_frames_of
 from emohead.errors import InputError
 from emohead.geometry import canonicalise
-from emohead.geometry.landmarks import JAW, LIP_PAIRS, MOUTH, NOSE_BASE
+from emohead.geometry.landmarks import JAW, MOUTH, NOSE_BASE
 from emohead.mel import content_mel
 from emohead_training.corpus import VideoClip, read_labels, read_sound, read_video_index
+from emohead_training.mouth import mouth_opening
 from emohead_training.stored import read_content_mel, read_num_samples
 
-__all__ = ["FPS", "MOVING", "SpokenClip", "mouth_opening", "read_spoken_clips"]
+__all__ = ["FPS", "MIN_FRAMES", "MOVING", "SpokenClip", "read_spoken_clips"]
 
 log = logging.getLogger(__name__)
 
@@ -58,21 +59,6 @@ class SpokenClip:
         opening = np.where(self.valid, mouth_opening(self.landmarks), np.inf)
         anchor: NDArray[np.float32] = self.landmarks[int(opening.argmin())]
         return anchor
-
-
-def mouth_opening(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Mean distance between facing inner-lip points.
-
-    Parameters
-    ----------
-    landmarks : (..., 68, 3) floating, canonical units
-
-    Returns
-    -------
-    (...,) float64, canonical units
-    """
-    upper, lower = (landmarks[..., [p[i] for p in LIP_PAIRS], :] for i in (0, 1))
-    return np.asarray(np.linalg.norm(upper - lower, axis=-1).mean(-1), np.float64)
 
 
 def _resampled(

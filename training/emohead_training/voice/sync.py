@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.lips import LEAD_FRAMES
+from emohead_training.mouth import mouth_opening
 from emohead_training.voice.content_codes import codes_at
 from emohead_training.voice.lip_scores import correlation
-from emohead_training.voice.spoken_clips import SpokenClip, mouth_opening
+from emohead_training.voice.spoken_clips import SpokenClip
 
 __all__ = ["sound_shifts"]
 
