@@ -37,6 +37,8 @@ BUFFER_S: Final = 30.0
 PATIENCE_S: Final = 10.0
 """How long a push waits for somebody to take a frame."""
 _WAIT_S: Final = 0.5
+_LOOK_S: Final = 0.01
+"""How often a coroutine looks for room."""
 _PIECES_PER_S: Final = 25
 """The face hears long chunks piece by piece, so that the first frame need not wait for the last."""
 
@@ -151,10 +153,15 @@ class TalkingStream(Closing):
     async def apush_audio(
         self, pcm: Pcm, last: bool = False, *, sample_rate: int | None = None
     ) -> None:
-        """As ``push_audio``, without holding up the event loop where there is no room."""
+        """As ``push_audio``, without holding up event loop or thread where there is no room."""
         epoch = self._epoch
-        while self._is_full():
-            await asyncio.to_thread(self._wait_for_room)
+        waiting, since = self._queue.num_samples, time.monotonic()
+        while self._is_full():  # a thread for each that waits would leave none for who makes room
+            if self._queue.num_samples != waiting:
+                waiting, since = self._queue.num_samples, time.monotonic()
+            elif time.monotonic() - since > PATIENCE_S:
+                raise self._stuck()
+            await asyncio.sleep(_LOOK_S)
         if epoch == self._epoch:
             self.push_audio(pcm, last, sample_rate=sample_rate)
 
@@ -359,10 +366,13 @@ class TalkingStream(Closing):
             while self._is_full():
                 stuck = self._consumer == threading.get_ident()
                 if stuck or not self._changed.wait(PATIENCE_S):
-                    raise InputError(
-                        f"expected somebody to take frames, but {self.pending_s:.1f} s of sound "
-                        "wait; iterate over the stream, or push from another thread"
-                    )
+                    raise self._stuck()
+
+    def _stuck(self) -> InputError:
+        return InputError(
+            f"expected somebody to take frames, but {self.pending_s:.1f} s of sound wait; "
+            "iterate over the stream, or push from another thread"
+        )
 
     def _check_open(self) -> None:
         if self._is_closed:

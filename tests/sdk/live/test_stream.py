@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,33 @@ def test_pushing_waits_for_room_and_one_thread_is_told(fake_stream) -> None:
     stream.push_audio(tone(0.1, 16_000))
     with pytest.raises(InputError, match="from another thread"):
         stream.push_audio(tone(0.1, 160))
+
+
+def test_coroutines_that_wait_for_room_take_no_thread(fake_stream) -> None:
+    """Frames are encoded in the loop's threads: with none left, nobody would ever make room."""
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        streams = [fake_stream(buffer_s=0.1) for _ in range(3)]
+        for stream in streams:
+            stream.push_audio(tone(0.1, 8_000))
+        pushes = [asyncio.create_task(s.apush_audio(tone(0.1, 160))) for s in streams]
+        await asyncio.sleep(0.05)
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 2) == "free"
+        for stream in streams:
+            while stream.take():
+                pass
+        await asyncio.wait_for(asyncio.gather(*pushes), 5)
+
+    asyncio.run(main())
+
+
+def test_coroutine_is_told_where_nobody_takes(fake_stream, monkeypatch) -> None:
+    monkeypatch.setattr("emohead.stream.PATIENCE_S", 0.1)
+    stream = fake_stream(buffer_s=0.1)
+    stream.push_audio(tone(0.1, 8_000))
+    with pytest.raises(InputError, match="expected somebody to take frames"):
+        asyncio.run(stream.apush_audio(tone(0.1, 160)))
 
 
 def test_threads_push_and_iterate(fake_stream) -> None:
