@@ -177,10 +177,15 @@ class Dispatcher:
                 f"workers died {task.attempt} times while they rendered it ({event.reason}): "
                 "look at the memory of the machines, and at this job's inputs"
             )
-            self._count(
-                event.worker,
-                failed_record(task.job.output, error, key=task.key, job=task.job, line=task.line),
+            record = failed_record(
+                task.job.output,
+                error,
+                key=task.key,
+                job=task.job,
+                line=task.line,
+                attempt=task.attempt,
             )
+            self._count(event.worker, record)
 
     def _retry(self, task: Task, worker: Worker) -> None:
         self._state.retried += 1

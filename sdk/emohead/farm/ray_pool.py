@@ -37,6 +37,7 @@ class WorkerNeeds:
     """What one worker takes from its machine."""
 
     cpus: float = 1
+    """Above 0."""
     gpus: float = 0
     tracks: int = 1
     """Jobs at once."""
@@ -143,7 +144,12 @@ class RayPool:
             if call.task is None:
                 return self._crashed(call, err)
             result = failed_record(
-                call.task.job.output, err.cause, key=call.task.key, job=call.task.job
+                call.task.job.output,
+                err.cause,
+                key=call.task.key,
+                job=call.task.job,
+                line=call.task.line,
+                attempt=call.task.attempt,
             )
         except self._ray.exceptions.RayError as err:
             return self._crashed(call, err)
@@ -204,5 +210,5 @@ def num_workers_for(ray_resources: dict[str, float], needs: WorkerNeeds) -> int:
                 f"expected {needs.gpus:g} GPU for each worker, the cluster has {gpus:g}: "
                 "give --gpus-per-worker 0, or add machines"
             )
-        return max(1, min(int(gpus // needs.gpus), int(cpus // needs.cpus) if needs.cpus else 1))
+        return max(1, min(int(gpus // needs.gpus), int(cpus // needs.cpus)))
     return max(1, int(cpus // needs.cpus))

@@ -100,7 +100,13 @@ class Record(_Model):
 
 
 def failed_record(
-    output: str, error: BaseException, *, key: str, job: Job | None = None, line: int | None = None
+    output: str,
+    error: BaseException,
+    *,
+    key: str,
+    job: Job | None = None,
+    line: int | None = None,
+    attempt: int = 1,
 ) -> Record:
     """Record of a job that failed before anybody rendered it.
 
@@ -115,6 +121,8 @@ def failed_record(
     job : Job, optional
     line : int, optional
         Line of the file of jobs.
+    attempt : int
+        Which try this was.
 
     Returns
     -------
@@ -127,6 +135,7 @@ def failed_record(
         status="failed",
         job=job,
         line=line,
+        attempt=attempt,
         started=now,
         finished=now,
         versions=dict(versions()),

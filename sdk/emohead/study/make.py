@@ -16,12 +16,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from emohead.errors import InputError
+from emohead.errors import EmoheadError, InputError
 from emohead.images import read_image
 from emohead.media import open_media, reason_of
 from emohead.study.design import Screen, plan_screens
 from emohead.study.schema import QUESTIONS, Check, Clip, Key
 from emohead.study.sources import Material
+from emohead.whole_files import whole_file
 
 __all__ = ["StudyPlan", "make_study"]
 
@@ -104,8 +105,7 @@ def make_study(material: Material, plan: StudyPlan, out: Path, key_path: Path) -
             "participants": _way_of_everybody(material, plan, sets, clips, key),
         }
         (unfinished / "index.html").write_text(_page(data), encoding="utf-8")
-        key_path.write_text(key.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        os.replace(unfinished, out)
+        _publish(unfinished, out, key, key_path)
     except OSError as err:
         raise InputError(f"the study cannot be written ({err}): choose another place") from err
     finally:
@@ -143,6 +143,17 @@ def _check_places(out: Path, key_path: Path) -> None:
         raise InputError(f"the key {key_path} exists, perhaps of a study that runs: move it away")
     if not key_path.resolve().parent.is_dir():
         raise InputError(f"the folder {key_path.parent} does not exist: create it first")
+
+
+def _publish(unfinished: Path, out: Path, key: Key, key_path: Path) -> None:
+    """Put key and page in their places, both or none."""
+    with whole_file(key_path, "key") as place:
+        place.write_text(key.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    try:
+        os.replace(unfinished, out)
+    except OSError:
+        key_path.unlink()
+        raise
 
 
 def _way_of_everybody(
@@ -227,7 +238,10 @@ def _write_photo(source: Path, target: Path) -> None:
     shrink = min(1.0, PHOTO_PX / max(pixels.shape[:2]))
     size = (round(pixels.shape[1] * shrink), round(pixels.shape[0] * shrink))
     small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    cv2.imwrite(str(target), cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+    is_made, content = cv2.imencode(".png", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
+    if not is_made:
+        raise EmoheadError("OpenCV was built without PNG: install opencv-python-headless")
+    target.write_bytes(content.tobytes())  # OpenCV's own writing does not say what went wrong
 
 
 def _page(data: dict[str, Any]) -> str:

@@ -60,12 +60,12 @@ def material_from_folders(methods: Mapping[str, Path], photos: Path | None = Non
         for method, folder in methods.items()
         for name, path in _by_name(folder, CLIP_SUFFIXES, "clip").items()
     }
-    shown = {} if photos is None else _by_name(photos, PHOTO_SUFFIXES, "photo")
+    portraits = {} if photos is None else _by_name(photos, PHOTO_SUFFIXES, "photo")
     sets = {name for _, name in clips}
     for name in sets:
-        if photos is not None and name not in shown:
+        if photos is not None and name not in portraits:
             raise InputError(f"the photo folder {photos} has no photo of {name!r}: add it")
-    return _checked(clips, {name: shown[name] for name in sets if name in shown})
+    return _checked(clips, {name: portraits[name] for name in sets if name in portraits})
 
 
 def material_from_manifest(path: Path) -> Material:
@@ -101,7 +101,11 @@ def material_from_manifest(path: Path) -> Material:
             )
         clips[key] = path.parent / cells["path"]
         if cells["photo"]:
-            photos[key[1]] = path.parent / cells["photo"]
+            photo = path.parent / cells["photo"]
+            if photos.setdefault(key[1], photo) != photo:
+                raise InputError(
+                    f"row {number} of {path} has another photo for set {key[1]!r}: give one"
+                )
     return _checked(clips, photos)
 
 

@@ -139,6 +139,7 @@ def test_a_job_that_kills_workers_is_given_up() -> None:
     lost = next(r for r in run.records if r.output == "0.mp4")
     assert lost.error is not None
     assert "died 2 times" in lost.error.message
+    assert lost.attempt == 2
     assert "segmentation fault" in lost.error.message
     assert not lost.error.is_final
     assert run.state.done == 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -110,6 +111,10 @@ def test_a_manifest_does_as_well(method_folders, tmp_path: Path, suffix: str) ->
     manifest.write_text(json.dumps([*rows, rows[0]]) if suffix == "json" else lines[0] + "\na,,b")
     with pytest.raises(InputError, match=r"row (5|1) of .*m\."):
         material_from_manifest(manifest)
+    rows[0]["photo"], rows[2]["photo"] = "a.jpg", "b.jpg"  # of one set
+    (tmp_path / "m.json").write_text(json.dumps(rows))
+    with pytest.raises(InputError, match="row 3 of .* has another photo for set 'anna'"):
+        material_from_manifest(tmp_path / "m.json")
 
 
 def test_what_cannot_be_compared_is_refused(method_folders, tmp_path: Path) -> None:
@@ -124,6 +129,24 @@ def test_what_cannot_be_compared_is_refused(method_folders, tmp_path: Path) -> N
     with pytest.raises(InputError, match="bert.mp4 cannot be read"):
         make_study(material, StudyPlan(), tmp_path / "page", tmp_path / "k.json")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["part"]
+
+
+def test_a_page_that_cannot_be_put_in_place_leaves_no_key(
+    method_folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the next try would be refused for the key of a study that never was."""
+    material = material_from_folders(method_folders)
+    replace = os.replace
+
+    def fails(source: Path, target: Path) -> None:
+        if Path(source).is_dir():
+            raise OSError(39, "Directory not empty")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(InputError, match="the study cannot be written"):
+        make_study(material, StudyPlan(), tmp_path / "study", tmp_path / "key.json")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_key_and_page_stay_apart_and_nothing_is_overwritten(method_folders, tmp_path) -> None:
