@@ -1,7 +1,7 @@
 """Threads of our own that take denormal numbers for zero, as no caller's thread is made to.
 
-Renderers fade to denormals, which processors multiply many times slower. Called by ``runner.py``
-and ``lookahead.py``.
+Renderers fade to denormals, which processors multiply many times slower. Called by ``runner.py``,
+``sessions.py`` and ``lookahead.py``.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ EmoheadError
 ├── BackendError    this machine cannot run what was asked: install or choose another backend
 └── ParityError     an exported graph differs from its source: do not ship it
 
-Messages say what was expected, what was found and what to do. Not here: warnings and logging.
+Messages say what was expected, what was found and what to do; what a library said is quoted by its
+first line (``first_line``). Not here: warnings and logging.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ __all__ = [
     "EmoheadError",
     "InputError",
     "ParityError",
+    "first_line",
 ]
 
 _LONGEST: Final = 4000
@@ -53,3 +55,8 @@ class BackendError(EmoheadError, RuntimeError):
 
 class ParityError(EmoheadError):
     """An exported graph whose results differ from its source beyond the tolerance."""
+
+
+def first_line(error: BaseException) -> str:
+    """Quote what a library's error says: its first line, or its type where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -32,7 +32,8 @@ from emohead.performance import Role, timed
 from emohead.portrait import Portrait, make_portrait
 from emohead.provenance.making import Making, face_origin
 from emohead.retime import checked_fps
-from emohead.runner import Runner, default_threads
+from emohead.runner import Runner
+from emohead.sessions import default_threads
 from emohead.stages import (
     EMOTION_ENCODER,
     FACE_DETECTOR,

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from emohead.contract import StageSpec
 from emohead.denormals import own_threads
 from emohead.graph_parts import Value, parts_of
+from emohead.machine import CPU_PROVIDER
+from emohead.sessions import open_session, run_session, session_options
 from emohead.steps import State, Steps, unbatched
 
 if TYPE_CHECKING:
@@ -46,9 +48,6 @@ class OpenParts:
     """
 
     def __init__(self, spec: StageSpec, model: bytes, held: Sequence[str], threads: int) -> None:
-        from emohead.machine import CPU_PROVIDER
-        from emohead.runner import open_session, session_options
-
         states = [s.input for s in spec.state]
         fed = [n for n in spec.input_names if n not in {*held, *states}]
         parts = parts_of(model, [held, fed, states])
@@ -71,8 +70,6 @@ class OpenParts:
 
     def run(self, part: int, known: Mapping[str, Array]) -> Arrays:
         """Run a part on what is known; returns what it gives."""
-        from emohead.runner import run_session
-
         session = self._sessions[part]
         if session is None:
             return {}

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from emohead.errors import first_line
+
 __all__ = [
     "CPU_PROVIDER",
     "CUDA_PROVIDER",
@@ -154,7 +156,7 @@ def _broken(libraries: Mapping[str, str]) -> dict[str, str]:
         try:
             import_module(name)
         except (ImportError, OSError, RuntimeError) as err:
-            failures[name] = str(err).splitlines()[0]
+            failures[name] = first_line(err)
     return failures
 
 
@@ -175,7 +177,7 @@ def _failure(provider: str) -> str | None:
     try:
         session = ort.InferenceSession(PROBE_GRAPH, options, providers=[provider, CPU_PROVIDER])
     except Exception as err:  # onnxruntime's own exceptions share no public root
-        return str(err).splitlines()[0]
+        return first_line(err)
     if session.get_providers()[0] != provider:
         return f"onnxruntime runs on {session.get_providers()[0]} instead"
     return None

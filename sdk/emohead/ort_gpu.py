@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.contract import StageSpec, TensorSpec, shape_of
-from emohead.errors import BackendError, BundleError
+from emohead.errors import BackendError, BundleError, first_line
 from emohead.machine import CUDA_PROVIDER, TENSORRT_PROVIDER
 from emohead.private_files import private_folder
-from emohead.runner import OrtRunner, open_session, session_options
+from emohead.runner import OrtRunner
+from emohead.sessions import open_session, session_options
 from emohead.steps import State, Steps, unbatched
 
 if TYPE_CHECKING:
@@ -125,7 +128,7 @@ class OrtGpuRunner(OrtRunner):
         self._model = model
         self._precision = precision
         self._captures = captures
-        self._fixed: dict[int, tuple[InferenceSession, bool]] = {}
+        self._fixed: dict[int, _Fixed] = {}
         self._idle: dict[int, list[_Slot]] = {}
         self._num_slots = 0
         super().__init__(spec, model, provider=provider)
@@ -134,15 +137,15 @@ class OrtGpuRunner(OrtRunner):
         self, held: Sequence[Mapping[str, Array]], states: Sequence[State] | None = None
     ) -> Steps:
         """Open streams whose held inputs and states never leave the GPU."""
-        if self._session is None:
-            raise BackendError(f"{self.spec.name}: the runner is closed; open another one")
+        self._opened()
         return DeviceSteps(self, held, states)
 
     def close(self) -> None:
         """Free every session and its memory."""
         super().close()
-        self._fixed.clear()
-        self._idle.clear()
+        with self._opening:
+            self._fixed.clear()
+            self._idle.clear()
 
     def _open_session(self, model: bytes, threads: int) -> InferenceSession:
         providers = provider_options(self.spec, self.provider, precision=self._precision)
@@ -150,21 +153,22 @@ class OrtGpuRunner(OrtRunner):
 
     def _take(self, batch: int, fed: Sequence[str], given: Sequence[str]) -> _Slot:
         """Lend buffers for a batch: idle ones, for a captured graph keeps its memory for ever."""
-        idle = self._idle.setdefault(batch, [])
-        for i, slot in enumerate(idle):
-            if slot.fed == tuple(fed):
-                return idle.pop(i)
-        if batch not in self._fixed:
-            self._fixed[batch] = self._open_fixed(batch)
-        session, captures = self._fixed[batch]
-        self._num_slots += 1
-        return _Slot(self.spec, session, batch, fed, given, self._num_slots if captures else 0)
+        with self._opening:
+            idle = self._idle.setdefault(batch, [])
+            for i, slot in enumerate(idle):
+                if slot.fed == tuple(fed):
+                    return idle.pop(i)
+            if batch not in self._fixed:
+                self._fixed[batch] = self._open_fixed(batch)
+            self._num_slots += 1
+            return _Slot(self.spec, self._fixed[batch], batch, fed, given, self._num_slots)
 
     def _put_back(self, slot: _Slot) -> None:
-        if self._session is not None:
-            self._idle[slot.batch].append(slot)
+        with self._opening:
+            if self._session is not None:
+                self._idle[slot.batch].append(slot)
 
-    def _open_fixed(self, batch: int) -> tuple[InferenceSession, bool]:
+    def _open_fixed(self, batch: int) -> _Fixed:
         options = session_options(0)
         # With a number in its place, shape arithmetic folds away and no node is left for the CPU.
         options.add_free_dimension_override_by_name("batch", batch)
@@ -173,11 +177,23 @@ class OrtGpuRunner(OrtRunner):
                 providers = provider_options(
                     self.spec, self.provider, precision=self._precision, captures=True
                 )
-                return open_session(self.spec, self._model, providers, options), True
+                return _Fixed(open_session(self.spec, self._model, providers, options), True)
         except BundleError as err:
             logger.warning("%s: runs on the GPU without CUDA graphs: %s", self.spec.name, err)
         providers = provider_options(self.spec, self.provider, precision=self._precision)
-        return open_session(self.spec, self._model, providers, options), False
+        return _Fixed(open_session(self.spec, self._model, providers, options), False)
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """A session of one batch length.
+
+    Threads take turns: ONNX Runtime captures and replays graphs of a session one at a time.
+    """
+
+    session: InferenceSession
+    captures: bool
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
 
 class DeviceSteps(Steps):
@@ -232,7 +248,7 @@ class _Slot:
     def __init__(
         self,
         spec: StageSpec,
-        session: InferenceSession,
+        fixed: _Fixed,
         batch: int,
         fed: Sequence[str],
         given: Sequence[str],
@@ -240,14 +256,15 @@ class _Slot:
     ) -> None:
         self.batch = batch
         self.fed = tuple(fed)
-        self._spec, self._session, self._parity = spec, session, 0
+        self._spec, self._fixed, self._parity = spec, fixed, 0
+        graph = 2 * number - 1 if fixed.captures else None
         taken = {s.input for s in spec.state}
         plain = [t for t in spec.inputs if t.name not in taken]
         self._inputs = {t.name: _buffer(t, batch) for t in plain}
         self._made = {n: _buffer(spec.output(n), batch) for n in given}
         self._pairs = {n: tuple(_buffer(spec.input(n), batch) for _ in (0, 1)) for n in taken}
         self._bindings = [self._bound(parity) for parity in (0, 1)]
-        self._options = [_run_options(2 * number - 1 + p if number else 0) for p in (0, 1)]
+        self._options = [_run_options(None if graph is None else graph + p) for p in (0, 1)]
 
     def begin(self, feed: Mapping[str, Array]) -> None:
         """Upload held inputs and states."""
@@ -266,18 +283,19 @@ class _Slot:
             self._inputs[name].update_inplace(np.ascontiguousarray(array))
         binding, options = self._bindings[self._parity], self._options[self._parity]
         try:
-            self._session.run_with_iobinding(binding, options)
+            with self._fixed.turn:
+                self._fixed.session.run_with_iobinding(binding, options)
         except Exception as err:  # onnxruntime's own exceptions share no public root
             raise BackendError(
                 f"{self._spec.name}: expected to run on the GPU, onnxruntime failed: "
-                f"{str(err).splitlines()[0]}; free GPU memory or choose another backend"
+                f"{first_line(err)}; free GPU memory or choose another backend"
             ) from err
         self._parity ^= 1
         return {name: np.asarray(value.numpy()) for name, value in self._made.items()}
 
     def _bound(self, parity: int) -> Any:
         """Bind everything, with the states of one parity to read and of the other to write."""
-        binding = self._session.io_binding()
+        binding = self._fixed.session.io_binding()
         for name, value in self._inputs.items():
             binding.bind_ortvalue_input(name, value)
         for name, value in self._made.items():
@@ -296,9 +314,9 @@ def _buffer(tensor: TensorSpec, batch: int) -> Any:
     return OrtValue.ortvalue_from_numpy(zeros, DEVICE, 0)
 
 
-def _run_options(graph: int) -> Any:
-    """Options for the captured graph of a number; 0 for none."""
-    if not graph:
+def _run_options(graph: int | None) -> Any:
+    """Options for the captured graph of a number, from 1."""
+    if graph is None:
         return None
     from onnxruntime import RunOptions
 

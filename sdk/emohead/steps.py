@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from emohead.contract import StageSpec, TensorSpec, zero_state
 from emohead.errors import ContractError
+from emohead.feeds import check_feed
 
 if TYPE_CHECKING:
     from emohead.runner import Runner
@@ -107,8 +108,6 @@ class Steps(ABC):
 
     def check(self, feed: Mapping[str, Array]) -> None:
         """Raise ContractError unless a feed fits the spec and has every stream once."""
-        from emohead.runner import check_feed
-
         check_feed(self.spec, feed, self.fed)
         first = self.spec.input(self.fed[0])
         got = feed[first.name].shape[batch_axis(first)]
@@ -126,8 +125,6 @@ class Steps(ABC):
         self, held: Sequence[Mapping[str, Array]], states: Sequence[State] | None
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Batch and check what is held; batch the states to begin with."""
-        from emohead.runner import check_feed
-
         constants = batched(self.spec, held)
         check_feed(self.spec, constants, tuple(constants))
         if states is None:

@@ -12,7 +12,14 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("sdk", "training", "export", "engines", "benchmarks", "examples")
 NAMES = {t.name for s in STAGES.values() for t in (*s.inputs, *s.outputs)}
 UNMISTAKABLE = {n for n in NAMES if not n.isalpha()}
-GRAPH_MODULES = ("emohead.runner", "emohead.bundle", "onnx", "onnxruntime")
+GRAPH_MODULES = (
+    "emohead.runner",
+    "emohead.feeds",
+    "emohead.sessions",
+    "emohead.bundle",
+    "onnx",
+    "onnxruntime",
+)
 
 
 def sources() -> list[Path]:

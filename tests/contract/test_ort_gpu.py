@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +17,11 @@ from emohead.bundle import Bundle
 from emohead.contract import sample_inputs
 from emohead.errors import BackendError, ContractError
 from emohead.machine import Gpu, Machine
-from emohead.ort_gpu import CACHE_VARIABLE, OrtGpuRunner, provider_options
+from emohead.ort_gpu import CACHE_VARIABLE, GRAPH_KEY, OrtGpuRunner, provider_options
 from emohead.runner import OrtRunner
 from emohead.stages import EMOTION_ENCODER, RENDERER, STAGES
 
-from .fake_onnxruntime import CPU, CUDA, TENSORRT, Driver, fake_onnxruntime
+from .fake_onnxruntime import CPU, CUDA, TENSORRT, Driver, RunOptions, fake_onnxruntime
 
 HELD = RENDERER.input_names[1:-3]
 POINTS = RENDERER.input_names[0]
@@ -102,6 +105,43 @@ def test_buffers_and_graphs_are_reused_by_the_next_streams_alone(
     assert len(graphs) == 5
     with pytest.raises(BackendError, match="streams are closed"):
         first.step(**{POINTS: points(1, 0)})
+
+
+def test_threads_share_one_session_and_never_run_it_at_once(
+    model: bytes, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = OrtGpuRunner(RENDERER, model)
+    plain = type(driver.sessions[0])
+    inside, crowds, numbers = [], [], []
+
+    def opened(self: object, *given: object, **named: object) -> None:
+        time.sleep(0.05)
+        begin(self, *given, **named)
+
+    def run(self: object, binding: object, options: RunOptions) -> None:
+        inside.append(self)
+        crowds.append(inside.count(self))
+        numbers.append(options.entries[GRAPH_KEY])
+        time.sleep(0.02)
+        bound(self, binding, options)
+        inside.remove(self)
+
+    begin, bound = plain.__init__, plain.run_with_iobinding
+    monkeypatch.setattr(plain, "__init__", opened)
+    monkeypatch.setattr(plain, "run_with_iobinding", run)
+    together = threading.Barrier(4)
+
+    def act(seed: int) -> None:
+        together.wait(10)
+        steps = runner.steps(streams(1))
+        for i in range(2):
+            steps.step(**{POINTS: points(1, seed + i)})
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(act, range(4)))
+    assert len(driver.sessions) == 2
+    assert max(crowds) == 1
+    assert len(set(numbers)) == len(numbers) == 8
 
 
 def test_a_gpu_that_vanished_is_an_error_never_the_cpu(model: bytes, driver: Driver) -> None:

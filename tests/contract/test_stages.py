@@ -22,7 +22,8 @@ from emohead.contract import (
     zero_state,
 )
 from emohead.errors import BackendError, ContractError
-from emohead.runner import OrtRunner, Runner, check_feed
+from emohead.feeds import check_feed
+from emohead.runner import OrtRunner, Runner
 from emohead.stages import NEUTRAL_LANDMARKS, RENDERER, STAGES
 
 SPECS = [pytest.param(spec, id=spec.name) for spec in STAGES.values()]

@@ -10,8 +10,9 @@ import pytest
 
 from emohead.contract import Dim, StageSpec, TensorSpec, fixed, sample_inputs
 from emohead.errors import ContractError, ParityError
+from emohead.feeds import check_feed
 from emohead.metadata import graph_metadata
-from emohead.runner import OrtRunner, check_feed
+from emohead.runner import OrtRunner
 from emohead.stages import RENDERER, STAGES
 from emohead_export.graph import check_graph, export_graph
 from emohead_export.parity import check_parity, natural_inputs, relative_error

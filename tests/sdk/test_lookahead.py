@@ -11,7 +11,7 @@ import pytest
 
 from emohead.agreement import natural_inputs
 from emohead.bundle import Bundle
-from emohead.contract import zero_state
+from emohead.contract import sample_inputs, zero_state
 from emohead.denormals import own_threads
 from emohead.errors import BackendError, ContractError
 from emohead.lookahead import PartSteps
@@ -94,6 +94,31 @@ def test_a_failing_network_is_a_backend_error(renderer: Runner, held, feeds, mon
     steps._state = {name: a[..., :1] for name, a in zero_state(RENDERER).items()}
     with pytest.raises(BackendError, match=r"renderer: .* onnxruntime failed"):
         list(steps.run_through(feeds))
+
+
+def test_an_error_without_words_is_told_by_its_type(renderer: Runner, monkeypatch):
+    class Full:
+        def get_outputs(self) -> list[object]:
+            return []
+
+        def get_providers(self) -> list[str]:
+            return ["CPUExecutionProvider"]
+
+        def run(self, *_: object) -> None:
+            raise MemoryError
+
+    monkeypatch.setattr(renderer, "_session", Full())
+    with pytest.raises(BackendError, match="onnxruntime failed: MemoryError; free memory"):
+        renderer(**sample_inputs(RENDERER))
+
+
+def test_a_closed_runner_opens_no_parts(tiny_bundle: Path, held, feeds):
+    runner = Bundle.open(tiny_bundle).runner(RENDERER.name, "cpu", threads=1)
+    steps = runner.steps([held])
+    runner.close()
+    for use in (lambda: runner.steps([held]), lambda: steps.step(**feeds[0])):
+        with pytest.raises(BackendError, match="the runner is closed; open another one"):
+            use()
 
 
 def test_our_threads_flush_denormals_and_the_callers_does_not(renderer: Runner, held, feeds):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from emohead.bench.schema import Ceilings, Machine
 from emohead.doctor import examine_machine
 from emohead.errors import EmoheadError
-from emohead.runner import default_threads
+from emohead.sessions import default_threads
 
 __all__ = ["describe_machine", "measure_ceilings"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.errors import InputError
-from emohead.runner import default_threads
+from emohead.sessions import default_threads
 from emohead_training.evaluation.protocol import PROTOCOL
 
 __all__ = [
