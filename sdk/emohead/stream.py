@@ -237,10 +237,7 @@ class TalkingStream(Closing):
         bool
             Whether there is one: False where sound is missing or the stream is closed.
         """
-        if self._draft is not None or self._is_closed:
-            return not self._is_closed
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._prepare, idle)
+        return self._draft is not None or await self._in_own_thread(self._prepare, idle)
 
     def frames(self, *, wait: bool = False) -> Iterator[Frame]:
         """Iterate over frames.
@@ -268,14 +265,13 @@ class TalkingStream(Closing):
         return self.frames()
 
     async def __aiter__(self) -> AsyncIterator[Frame]:
-        loop = asyncio.get_running_loop()
         while True:
             frames = await self.atake()
             for frame in self._halves(frames):
                 yield frame
             if self._has_ended(frames):
                 return
-            if not frames and not await loop.run_in_executor(self._pool, self._wait_for_sound):
+            if not frames and not await self._in_own_thread(self._wait_for_sound):
                 return
 
     def close(self) -> None:
@@ -302,6 +298,15 @@ class TalkingStream(Closing):
     ) -> None:
         self.close()
 
+    async def _in_own_thread(self, work: Callable[..., bool], *given: bool) -> bool:
+        """Do what may take long without holding up the event loop; False once it is closed."""
+        loop = asyncio.get_running_loop()
+        with self._changed:  # the thread is there as long as the stream is open
+            if self._is_closed:
+                return False
+            done = loop.run_in_executor(self._pool, partial(work, *given))
+        return await done
+
     def _prepare(self, idle: bool) -> bool:
         """Have a draft ready that no interruption has overtaken; False where sound is missing."""
         with self._work:
@@ -310,9 +315,9 @@ class TalkingStream(Closing):
                     if self._is_closed or self._draft is not None:
                         return self._draft is not None
                     epoch = self._epoch
-                if epoch != self._drafted_epoch:
-                    self._director.drop()
-                    self._drafted_epoch = epoch
+                    if epoch != self._drafted_epoch:
+                        self._director.drop()
+                        self._drafted_epoch = epoch
                 draft = self._director.draft(partial(self._next_piece, epoch), idle)
                 with self._changed:
                     if epoch == self._epoch:

@@ -205,9 +205,14 @@ class Executor(Closing):
         with self._change:
             if self._is_closed:
                 raise BackendError("the executor is closed; make another one")
+            lanes = [lane for lane in self._lanes if not lane.is_closing]
+            if not lanes:
+                raise BackendError(
+                    "no lane is left, each has failed (see the log); make another executor"
+                )
             self._tracks = [t for t in self._tracks if not t.is_done]
             self._tracks.append(track)
-            min(self._lanes, key=lambda lane: len(lane.tracks)).tracks.append(track)
+            min(lanes, key=lambda lane: len(lane.tracks)).tracks.append(track)
         return track
 
     def _prepared(self, track: Track, face: Portrait, speech: Speech, how: dict[str, Any]) -> None:

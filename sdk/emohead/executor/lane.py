@@ -48,8 +48,11 @@ class Lane:
     tracks: list[Track] = field(default_factory=list)
     """Longest served first; under the executor's lock."""
     num_frames: int = 0
+    """Rendered so far."""
     num_batches: int = 0
+    """Steps taken so far."""
     is_closing: bool = False
+    """Whether it takes no more tracks: the executor closes, or the lane has failed."""
     peers: list[Lane] = field(default_factory=list)
     """All lanes of the executor, this one included."""
     _groups: OrderedDict[tuple[Track, ...], Steps] = field(default_factory=OrderedDict)
@@ -95,7 +98,7 @@ class Lane:
 
     def _surplus(self) -> list[Track]:
         """Find a track for a lane that has at least two fewer."""
-        fewest = min(len(lane.tracks) for lane in self.peers)
+        fewest = len(self._emptiest().tracks)
         return self.tracks[-1:] if len(self.tracks) >= fewest + 2 else []
 
     def _patience(self, ready: list[Track], now: float) -> float | None:
@@ -193,11 +196,17 @@ class Lane:
             if track.is_done:
                 track._held, track._state = None, None
             else:
-                min(self.peers, key=lambda lane: len(lane.tracks)).tracks.append(track)
+                self._emptiest().tracks.append(track)
             self.change.notify_all()
+
+    def _emptiest(self) -> Lane:
+        """Lane with the fewest tracks, of those that still render."""
+        open_lanes = (lane for lane in self.peers if not lane.is_closing)
+        return min(open_lanes, key=lambda lane: len(lane.tracks), default=self)
 
     def _fail_all(self, error: BaseException) -> None:
         with self.change:
+            self.is_closing = True
             tracks = list(self.tracks)
             for track in tracks:
                 track._in_hand = 0

@@ -208,8 +208,10 @@ class Track:
     def _begin(self, held: dict[str, NDArray[Any]], clip: Clip | None = None) -> None:
         """Let steps be taken: from now on for a live track, to the end for a clip."""
         with self._change:
+            if self.is_done:  # cancelled, or the executor was closed
+                return
             self._held = held
-            if clip is not None and not self._is_cancelled:
+            if clip is not None:
                 self._paste = clip.portrait.paste_back if clip.full_frame else None
                 self._points.extend(clip.points)
                 self._is_finished = True

@@ -148,6 +148,33 @@ def test_closing_releases_whoever_waits() -> None:
         executor.open(features(0))
 
 
+def test_closing_before_a_clip_begins_is_no_surprise() -> None:
+    executor = Executor(ToyRunner())
+    track = executor._open()
+    executor.close()
+    track._begin({"face": features(0)[0]}, _clip(0, [1]))
+    with pytest.raises(BackendError, match="closed before the track was done"):
+        first_bytes(track)
+
+
+def test_a_dead_lane_gets_no_tracks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Executor(ToyRunner(), lanes=2) as executor:
+        dead, alive = executor._lanes
+        monkeypatch.setattr(dead, "_take", lambda ready: 1 / 0)
+        with pytest.raises(BackendError, match="ZeroDivisionError"):
+            first_bytes(live(executor, 0, [1]))
+        executor._threads[0].join(5)
+        later = [live(executor, face, [1, 2]) for face in range(4)]
+        for face, track in enumerate(later):
+            assert first_bytes(track) == foretold(face, [1, 2])
+        monkeypatch.setattr(alive, "_take", lambda ready: 1 / 0)
+        with pytest.raises(BackendError, match="ZeroDivisionError"):
+            first_bytes(live(executor, 0, [1]))
+        executor._threads[1].join(5)
+        with pytest.raises(BackendError, match="no lane is left"):
+            executor.open(features(0))
+
+
 def test_cancelling_from_outside_ends_the_frames_and_frees_the_track() -> None:
     with Executor(ToyRunner(), buffer_frames=2) as executor:
         track = live(executor, 0, [1] * 100)

@@ -256,6 +256,30 @@ def test_coroutines_push_and_iterate(fake_stream) -> None:
     assert len(frames) // 2 == 60
 
 
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_a_coroutine_that_iterates_over_a_closed_stream_ends(fake_stream, when: str) -> None:
+    stream = fake_stream()
+    draft = stream._director.draft
+
+    def closing(*given: Any) -> Any:
+        stream.close()
+        return draft(*given)
+
+    async def act() -> list[Any]:
+        return [frame async for frame in stream]
+
+    stream.push_audio(tone(0.5, 160))
+    if when == "before":
+        stream.close()
+    else:
+        stream._director.draft, stream._release = closing, None
+        stream._work = threading.RLock()  # the closing thread is the drafting one
+    assert asyncio.run(act()) == []
+    assert not asyncio.run(stream.aprepare(idle=True))
+    with pytest.raises(InputError, match="closed one"):
+        stream.push_audio(tone(0.5, 160))
+
+
 def test_a_cancelled_coroutine_loses_no_frame(fake_stream) -> None:
     async def talk() -> list[Any]:
         async with fake_stream() as stream:
