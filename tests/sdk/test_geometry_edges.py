@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -15,6 +18,7 @@ from emohead.geometry import (
     TOPOLOGY,
     edges_from_landmarks,
     landmarks_from_edges,
+    threads,
 )
 from emohead.geometry.edges import (
     EDGE_END,
@@ -169,3 +173,27 @@ def test_no_faces_give_no_faces() -> None:
     assert landmarks_from_edges(np.zeros((0, NUM_EDGES, 2)), np.zeros((0, 68, 3))).shape == (
         0, 68, 3,
     )  # fmt: skip
+
+
+def test_threads_that_solve_at_once_leave_the_callers_threads_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Pools:
+        """Remembers and restores like threadpoolctl: whoever leaves restores what it found."""
+
+        threads = 8
+
+        @contextmanager
+        def limit(self, *, limits: int, user_api: str) -> Iterator[None]:
+            found, Pools.threads = Pools.threads, limits
+            yield
+            Pools.threads = found
+
+    monkeypatch.setattr(threads, "_thread_pools", Pools)
+    first, second = threads.one_thread(), threads.one_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert Pools.threads == 1
+    second.__exit__(None, None, None)
+    assert Pools.threads == 8

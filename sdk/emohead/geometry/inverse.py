@@ -6,9 +6,7 @@ Numpy only. Called for every frame of a talking head, hence the precomputed spar
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +23,8 @@ from emohead.geometry.edges import (
 )
 from emohead.geometry.landmarks import NUM_LANDMARKS, RIGID
 from emohead.geometry.pose import RIGID_WEIGHTS, procrustes_rotation
+from emohead.geometry.threads import one_thread
 from emohead.geometry.topology import NUM_EDGES, TEMPLATE, TOPOLOGY
-
-if TYPE_CHECKING:
-    from threadpoolctl import ThreadpoolController
 
 Array = npt.NDArray[np.float64]
 
@@ -113,31 +109,12 @@ def landmarks_from_edges(
     flat_edges, flat_start = wanted.reshape(-1, NUM_EDGES, 2), origin.reshape(-1, NUM_LANDMARKS, 3)
     solved: Array = np.empty_like(flat_start)
     # Systems this small gain nothing from threads, which wait for each other on busy cores.
-    with _one_thread():
+    with one_thread():
         for first in range(0, len(solved), _BATCH):
             part = slice(first, first + _BATCH)
             goal = _Goal(flat_edges[part])
             solved[part] = _solve(goal, flat_start[part], tolerance, max_steps, retry)
     return solved.reshape(origin.shape)
-
-
-def _one_thread() -> AbstractContextManager[object]:
-    """Let linear algebra use one thread; all of them on a training machine of few libraries."""
-    pools = _thread_pools()
-    if pools is None:
-        return nullcontext()
-    limited: AbstractContextManager[object] = pools.limit(limits=1, user_api="blas")
-    return limited
-
-
-@cache
-def _thread_pools() -> ThreadpoolController | None:
-    """Find the thread pools of the linear algebra that is loaded, once."""
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ModuleNotFoundError:
-        return None
-    return ThreadpoolController()
 
 
 def _check(edges: Array, start: Array) -> None:

@@ -1,7 +1,7 @@
 """Canonical space: take pose and size out of landmarks, and put them back.
 
 x right, y down, z away from the viewer; origin at the centroid of the rigid points; the outer
-eye corners one unit apart; rotation removed by weighted Procrustes to the template (design.md).
+eye corners one unit apart; rotation removed by weighted Procrustes to the template.
 """
 
 from __future__ import annotations
