@@ -56,7 +56,7 @@ PHRASE_MAX_FRAMES: Final = 66
 
 _STIFFNESS: Final = 5.0
 """Natural frequency of the spring, rad/s: about a second back to rest."""
-_GAIN: Final = 4.0
+_GAIN: Final = 11 / 3
 """Acceleration, rad/s^2 and dB, at amplitude 1."""
 _PUSH_SHAPE: Final = np.array([1.0, 3.0, 4.0, 3.0, 1.0]) / 12
 """An onset pushes for five video frames, softly."""
@@ -124,7 +124,7 @@ class HeadMotion:
         self._num_frames = 0
         self._seed = checked_seed(seed)
         self._onsets = OnsetStream()
-        self._pushes = np.zeros((2 * _DELAY, 3))
+        self._pushes = np.zeros((len(_PUSH_SHAPE), 3))
         self._angles, self._speed = np.zeros(3), np.zeros(3)
         self._amount = amount
         self.num_phrases = first_phrase
@@ -175,9 +175,7 @@ class HeadMotion:
         self._follow_phrases(voiced)
         force = min(strength, CEILING_DB) if strength > THRESHOLD_DB else 0.0
         self._pushes = np.concatenate([self._pushes[1:], (force * self._direction)[None]])
-        padded = self._pushes[-len(_PUSH_SHAPE) + 1 :]
-        smooth = _PUSH_SHAPE[: len(padded)] @ padded
-        self._swing(self._amount * amplitude * _GAIN * _AXES * smooth)
+        self._swing(self._amount * amplitude * _GAIN * _AXES * (_PUSH_SHAPE @ self._pushes))
         return self._angles.copy()
 
     def _follow_phrases(self, voiced: bool) -> None:

@@ -11,7 +11,6 @@ import hashlib
 import os
 import queue
 import re
-import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from emohead.audio import SAMPLE_RATE_HZ, Audio
 from emohead.errors import EmoheadError, InputError
 from emohead.provenance.embedding import TAG, Streams, fill_room, room, streams_of
+from emohead.whole_files import check_target, reserve
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -69,30 +69,7 @@ def check_output(path: str | Path) -> Path:
         If the folder is missing or read-only, the file is write-protected or a folder, or the
         name does not end in ``.mp4``.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".mp4":
-        raise InputError(f"the output {path} must end in .mp4: choose such a name")
-    if path.is_dir():
-        raise InputError(f"the output {path} is a folder: give the path of a file")
-    if not path.parent.is_dir():
-        raise InputError(f"the output folder {path.parent} does not exist: create it first")
-    if path.exists() and not os.access(path, os.W_OK):
-        raise InputError(f"the output {path} is read-only: remove it or choose another name")
-    _reserve(path).unlink()
-    return path
-
-
-def _reserve(path: Path) -> Path:
-    """Create an empty temporary file beside `path`, hidden and under a name of its own."""
-    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.part")
-    try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except OSError as err:
-        why = err.strerror or str(err)
-        raise InputError(
-            f"the output folder {path.parent} cannot be written to ({why}): choose another folder"
-        ) from err
-    return temporary
+    return check_target(path, (".mp4",), "output")
 
 
 def remove_leftovers(folder: Path, stem: str | None = None) -> None:
@@ -172,7 +149,7 @@ class VideoWriter:
         self._queue: queue.Queue[Frame | None] = queue.Queue()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="emohead-encoder", daemon=True)
-        self._temporary = _reserve(self.path)
+        self._temporary = reserve(self.path)
 
     def write(self, frame: Frame) -> None:
         """Queue one frame; waits while the encoder is more than a few frames behind.
@@ -210,7 +187,7 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         try:
-            if self._shape is not None:
+            if self._thread.is_alive():
                 self._put(None)
                 self._thread.join()
             if kind is None:
@@ -230,7 +207,7 @@ class VideoWriter:
             self.manifest = self._describe(streams)
             fill_room(self._temporary, self._room, self.manifest)
         if self._sign is not None:
-            signed = _reserve(self.path)
+            signed = reserve(self.path)
             try:
                 self._sign.sign(self._temporary, signed, self.manifest)
                 os.replace(signed, self._temporary)

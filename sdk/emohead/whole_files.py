@@ -1,6 +1,7 @@
 """Files that appear whole or not at all: checks before the work, a rename after it.
 
-Called by whoever writes tracks, landmarks, curves and styles. Not here: videos (``video.py``).
+Called by whoever writes tracks, landmarks, curves, styles and videos (``video.py``).
+Not here: what is in them. Standard library only.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 from emohead.errors import InputError
 
-__all__ = ["check_apart", "check_target", "whole_file", "writable_folder", "write_json"]
+__all__ = ["check_apart", "check_target", "reserve", "whole_file", "writable_folder", "write_json"]
 
 
 def check_target(path: str | Path, suffixes: Sequence[str], what: str) -> Path:
@@ -37,7 +38,7 @@ def check_target(path: str | Path, suffixes: Sequence[str], what: str) -> Path:
     Raises
     ------
     InputError
-        If it ends otherwise, is a folder or write-protected, or its folder is missing.
+        If it ends otherwise, is a folder or write-protected, or its folder is missing or read-only.
     """
     target = Path(path)
     if target.suffix.lower() not in suffixes:
@@ -48,9 +49,39 @@ def check_target(path: str | Path, suffixes: Sequence[str], what: str) -> Path:
         raise InputError(f"the {what} {path} is a folder: give the path of a file")
     if not target.parent.is_dir():
         raise InputError(f"the folder {target.parent} does not exist: create it first")
-    if not os.access(target if target.exists() else target.parent, os.W_OK):
-        raise InputError(f"the {what} {path} cannot be written: choose another place")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise InputError(f"the {what} {path} is read-only: remove it or choose another name")
+    reserve(target).unlink()
     return target
+
+
+def reserve(target: Path, suffix: str = ".part") -> Path:
+    """Create an empty temporary file beside a target, hidden and under a name of its own.
+
+    Parameters
+    ----------
+    target : Path
+    suffix : str
+        Ending of the temporary file's name.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written to.
+    """
+    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{suffix}")
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except OSError as err:
+        raise InputError(
+            f"the folder {target.parent} cannot be written to ({err.strerror or err}): "
+            "choose another folder"
+        ) from err
+    return temporary
 
 
 def writable_folder(folder: str | Path, what: str) -> Path:
@@ -137,12 +168,14 @@ def whole_file(target: Path, what: str) -> Iterator[Path]:
     InputError
         If the file cannot be written.
     """
-    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}{target.suffix}")
+    temporary = reserve(target, target.suffix)
     try:
         yield temporary
         os.replace(temporary, target)
     except OSError as err:
-        raise InputError(f"the {what} {target} cannot be written ({err})") from err
+        raise InputError(
+            f"the {what} {target} cannot be written ({err}): free space, or choose another place"
+        ) from err
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -165,3 +165,14 @@ def test_impossible_emotions_are_refused(bad: NDArray[np.float64]) -> None:
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(InputError, match="seed"):
         HeadMotion(emotion("sad"), -1)
+
+
+def test_an_onset_pushes_softly_and_alike_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    motion, pushes = HeadMotion(emotion("angry")), []
+    monkeypatch.setattr(motion, "_swing", lambda push: pushes.append(np.abs(push).max()))
+    onset = np.zeros(20)
+    onset[8] = CEILING_DB
+    motion._move(onset, np.ones(20, bool))
+    late = 2  # frames, see LOOK_AHEAD_SAMPLES
+    shape = np.array(pushes)[8 + late - 3 : 8 + late + 4]
+    assert shape / shape.max() == pytest.approx([0, 0.25, 0.75, 1, 0.75, 0.25, 0])

@@ -158,6 +158,18 @@ def test_encoder_failure_reaches_the_caller_and_removes_the_file(tmp_path, monke
     assert not any(t.name == "emohead-encoder" for t in threading.enumerate())
 
 
+def test_a_description_that_fails_is_the_error_that_is_seen(tmp_path):
+    def describe(streams):
+        raise InputError("the manifest cannot be made")
+
+    with (
+        pytest.raises(InputError, match="the manifest cannot be made"),
+        VideoWriter(tmp_path / "a.mp4", describe=describe) as writer,
+    ):
+        writer.write(np.zeros((64, 64, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
 def test_large_frames_wait_in_a_short_queue(tmp_path, monkeypatch):
     frames = _frames(3)
     monkeypatch.setattr(video, "_QUEUE_BYTES", 2 * frames[0].nbytes)
