@@ -189,9 +189,12 @@ def mono_from_array(samples: ArrayLike) -> Samples:
         If the array has another shape or type.
     """
     array = np.asarray(samples)
-    if array.ndim not in (1, 2) or not np.issubdtype(array.dtype, np.number):
+    is_real = np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)
+    if array.ndim not in (1, 2) or 0 in array.shape[1:] or not is_real:
         got = f"shape {array.shape}, {array.dtype}"
-        raise InputError(f"the speech array must be (n,) or (n, channels) numbers, got {got}")
+        raise InputError(
+            f"the speech array must be (n,) or (n, channels) numbers, got {got}: convert it"
+        )
     mono = _as_float(array)
     return mono if mono.ndim == 1 else mono.mean(axis=1, dtype=np.float32)
 
@@ -199,7 +202,7 @@ def mono_from_array(samples: ArrayLike) -> Samples:
 def _as_float(array: NDArray[Any]) -> Samples:
     """Scale integers by their type's range; unsigned ones are centred on their middle."""
     if not np.issubdtype(array.dtype, np.integer):
-        return array.real.astype(np.float32)
+        return array.astype(np.float32)
     info = np.iinfo(array.dtype)
     middle = 0 if info.min < 0 else (info.max + 1) / 2
     return ((array.astype(np.float64) - middle) / (info.max + 1 - middle)).astype(np.float32)

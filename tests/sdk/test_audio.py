@@ -171,6 +171,8 @@ def test_absurd_length_is_refused_before_it_is_held():
     ("samples", "rate", "message"),
     [
         (np.zeros((2, 3, 4)), 16_000, r"must be \(n,\)"),
+        (np.zeros((10, 0)), 16_000, r"must be \(n,\)"),
+        (np.zeros(10, np.complex64), 16_000, "numbers"),
         (np.array(["a"]), 16_000, "numbers"),
         (np.zeros(0), 16_000, "empty"),
         (np.zeros(10), 7, "samples a second"),

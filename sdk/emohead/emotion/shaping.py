@@ -7,7 +7,9 @@ strength; then the speed of changes. Called by ``track.py``; nothing here knows 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +25,9 @@ Vector = NDArray[np.float32]
 
 _RATE_HZ: Final = 30.0
 _LARGEST_CONTRAST: Final = 10.0
+_LONGEST_TRANSITION_S: Final = 3600.0
+_PIECE: Final = 32
+"""Steps whose emotions are asked for at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +45,7 @@ class Shaping:
     emotion_strength: float = 1.0
     """[0, 1]: how strongly the result shows; 0 is exactly neutral."""
     live_transition_time: float | None = None
-    """s: no weight changes faster than by 1 in this time; None leaves the speed as it is."""
+    """s, at most 3,600: no weight changes faster than by 1 in this time; None leaves it as it is."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.emotion_contrast <= _LARGEST_CONTRAST:
@@ -156,37 +161,68 @@ def rate_limited(
     times_s : (K,) float64, s
         Keyframes of the emotion to follow; the first is where both begin.
     at : callable from times (N,) to vectors (N, 8)
-    transition_s : float, s, positive
+    transition_s : float, s, above 0, at most 3,600
         Time that a weight takes from 0 to 1 at least.
 
     Returns
     -------
     times : (M,) float64, s
-        Keyframes, 30 a second; those in the middle of a straight stretch are left out.
+        Keyframes, at most 30 a second, and none in the middle of a straight stretch.
     weights : (M, 8) float32, [0, 1]
         A step goes straight towards the emotion followed, all weights alike.
+
+    Raises
+    ------
+    InputError
+        For another transition time.
     """
-    if not 0 < transition_s < float("inf"):
-        raise InputError(f"expected a positive transition time, got {transition_s} s")
-    span = times_s[-1] - times_s[0] + transition_s
-    count = int(np.ceil(span * _RATE_HZ)) + 1 if len(times_s) > 1 else 1
-    times = times_s[0] + np.arange(count) / _RATE_HZ
-    wanted = at(times)
-    most = 1 / (transition_s * _RATE_HZ)
-    reached = [wanted[0].astype(np.float64)]
-    for target in wanted[1:]:
-        away = target - reached[-1]
-        largest = np.abs(away).max()
-        reached.append(reached[-1] + away * min(1.0, most / largest if largest > 0 else 1.0))
-    weights = np.clip(np.stack(reached), 0, 1)
-    kept = _corners(weights)
-    return times[kept], weights[kept].astype(np.float32)
+    if not 0 < transition_s <= _LONGEST_TRANSITION_S:
+        raise InputError(
+            f"expected a transition time above 0 and at most {_LONGEST_TRANSITION_S:g} s, got "
+            f"{transition_s} s; 0.5 is usual"
+        )
+    first = float(times_s[0])
+    steps = list(_followed(times_s - first, lambda s: at(first + s), 1 / transition_s))
+    times = np.array([time for time, _ in steps])
+    weights = np.stack([reached for _, reached in steps])
+    kept = _corners(times, weights)
+    return first + times[kept], np.clip(weights[kept], 0, 1).astype(np.float32)
 
 
-def _corners(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """First and last row, and every row that is not the mean of its neighbours."""
+def _followed(
+    times_s: NDArray[np.float64], at: Callable[[NDArray[np.float64]], Vector], most_per_s: float
+) -> Iterator[tuple[float, NDArray[np.float64]]]:
+    """Follow from keyframe to keyframe, the first at 0 s, on a grid; pass over what is slow."""
+    ends = [math.ceil(time * _RATE_HZ) for time in times_s.tolist()]
+    most = most_per_s / _RATE_HZ
+
+    def wanted_at(indices: Sequence[int]) -> NDArray[np.float64]:
+        return at(np.array(indices) / _RATE_HZ).astype(np.float64)
+
+    index, wanted = 0, wanted_at([0])[0]
+    reached = wanted
+    yield 0.0, reached
+    while index < ends[-1] or (reached != wanted).any():
+        later = bisect_right(ends, index)
+        end = ends[later] if later < len(ends) else index + _PIECE
+        if end - 1 > index and (reached == wanted).all():
+            before = wanted_at([end - 1])[0]
+            if np.abs(before - wanted).max() <= most * (end - 1 - index):
+                index, reached = end - 1, before
+                yield index / _RATE_HZ, reached
+        for wanted in wanted_at(range(index + 1, min(end, index + _PIECE) + 1)):
+            away = wanted - reached
+            largest = float(np.abs(away).max())
+            reached = wanted if largest <= most else reached + away * (most / largest)
+            index += 1
+            yield index / _RATE_HZ, reached
+
+
+def _corners(times: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """First and last row, and every row that does not lie between its neighbours."""
     kept = np.ones(len(values), bool)
     if len(values) > 2:
-        bend = np.abs(values[2:] - 2 * values[1:-1] + values[:-2]).max(1)
-        kept[1:-1] = bend > 1e-7
+        share = ((times[1:-1] - times[:-2]) / (times[2:] - times[:-2]))[:, None]
+        between = (1 - share) * values[:-2] + share * values[2:]
+        kept[1:-1] = np.abs(values[1:-1] - between).max(1) > 5e-8
     return kept

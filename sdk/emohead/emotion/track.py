@@ -225,7 +225,7 @@ class EmotionTrack:
 
         Parameters
         ----------
-        transition_s : float, s, positive
+        transition_s : float, s, above 0, at most 3,600
             No weight changes faster than by 1 in this time; slower changes stay as they are, to a
             thirtieth of a second, faster ones end later.
 
@@ -233,6 +233,11 @@ class EmotionTrack:
         -------
         EmotionTrack
             Sampled at 30 keyframes a second where it changes.
+
+        Raises
+        ------
+        InputError
+            For another transition time.
         """
         times, weights = rate_limited(self.times_s, self.at, transition_s)
         return replace(self, times_s=times, weights=weights, confidence=self.confidence_at(times))

@@ -241,3 +241,14 @@ def test_every_form_of_an_emotion_is_taken() -> None:
     assert all((track_from(form).weights == track.weights).all() for form in forms)
     assert track_from(VA(0.6, 0.3)).weights[0, HAPPY] > 0.5
     assert track_from(Emotion(weights=np.eye(8)[SAD], source="voice")).source == "voice"
+
+
+def test_a_pause_of_years_takes_no_memory() -> None:
+    years = EmotionTrack.from_changes([(0.0, parse_emotion("sad")), (1e9, parse_emotion("happy"))])
+    eased = years.eased(2.0)
+    assert len(eased) < 100
+    for away in (-1.0, 0.0, 1e9, 1e9 + 1, 1e9 + 2, 2e9):
+        want = 0 if away <= 1e9 else min(1.0, (away - 1e9) / 2)
+        assert eased.at(np.array([away]))[0, EMOTIONS.index("happy")] == pytest.approx(
+            want, abs=0.02
+        )

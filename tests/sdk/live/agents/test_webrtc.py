@@ -38,6 +38,39 @@ def test_tracks_keep_one_clock_and_end_with_the_stream(live, pcm) -> None:
     np.testing.assert_array_equal(heard, pcm[: len(heard)])
 
 
+def test_sound_that_nobody_read_leaves_the_later_one_in_step(fake_stream) -> None:
+    async def receive() -> tuple[Any, list[Any]]:
+        live = fake_stream(fps=60, sample_rate=24_000)
+        tracks = TalkingTracks(live)
+        videos = [await tracks.video.recv() for _ in range(40)]
+        audios = [await tracks.audio.recv() for _ in range(20)]
+        live.close()
+        await tracks.aclose()
+        return videos[-1], audios
+
+    video, audios = asyncio.run(receive())
+    starts = [float(a.pts * a.time_base) for a in audios]
+    assert starts[0] > 0.1
+    assert starts[0] == pytest.approx(float(video.pts * video.time_base), abs=31 / 60)
+    assert np.diff(starts) == pytest.approx(1 / 50)
+
+
+def test_a_stream_that_fails_ends_its_tracks(fake_stream) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("the network is gone")
+
+    async def receive() -> None:
+        live = fake_stream()
+        live._director.draft = fail
+        tracks = TalkingTracks(live)
+        for track in (tracks.video, tracks.audio):
+            with pytest.raises(MediaStreamError):
+                await asyncio.wait_for(track.recv(), 5)
+        await tracks.aclose()
+
+    asyncio.run(receive())
+
+
 class Sink:
     """Receives tracks as aiortc's recorders do."""
 
