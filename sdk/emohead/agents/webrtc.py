@@ -67,11 +67,13 @@ class TalkingTracks:
             track.put(None)
 
     async def _show(self) -> None:
-        async for video, audio in paced(self._live):
-            self.video.put(video)
-            self.audio.put(audio)
-        for track in (self.video, self.audio):
-            track.put(None)
+        try:
+            async for video, audio in paced(self._live):
+                self.video.put(video)
+                self.audio.put(audio)
+        finally:
+            for track in (self.video, self.audio):
+                track.put(None)
 
 
 class _Track(MediaStreamTrack):
@@ -125,6 +127,8 @@ class _AudioTrack(_Track):
         length = self._rate // PACKETS_PER_S
         while len(self._kept) < length:
             frame: AudioFrame = await self._next()
+            if frame.start != self._given + len(self._kept):  # sound between was given up
+                self._given, self._kept = frame.start, self._kept[:0]
             self._kept = np.concatenate([self._kept, frame.pcm16])
         packet, self._kept = self._kept[:length], self._kept[length:]
         sound = av.AudioFrame.from_ndarray(packet[None], format="s16", layout="mono")

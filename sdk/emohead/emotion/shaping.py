@@ -45,7 +45,7 @@ class Shaping:
     emotion_strength: float = 1.0
     """[0, 1]: how strongly the result shows; 0 is exactly neutral."""
     live_transition_time: float | None = None
-    """s, at most 3,600: no weight changes faster than by 1 in this time; None leaves it as it is."""
+    """s, at most 3,600: no weight changes faster than by 1 in this time; None for any speed."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.emotion_contrast <= _LARGEST_CONTRAST:
