@@ -7,16 +7,22 @@ PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 AGENTS := $(VENVS)/agents
 
-.PHONY: test-agents test-minimum dist sbom fuzz demo test smoke lint format bench docs pages clean coverage
+# On all cores; whoever is done takes over what waits. Benchmarks have suites of their own.
+PYTEST := $(DEV)/bin/python -m pytest -n logical --maxprocesses 8 --dist worksteal -p no:benchmark
+
+.PHONY: test-fast test-agents test-minimum dist sbom fuzz demo test smoke lint format bench docs pages clean coverage
 
 demo: $(RUN)/installed
 	$(RUN)/bin/emohead demo --out out/demo.mp4
 
 test: $(DEV)/installed
-	$(DEV)/bin/python -m pytest
+	$(PYTEST)
+
+test-fast: $(DEV)/installed
+	$(PYTEST) -m "not slow"
 
 coverage: $(DEV)/installed
-	$(DEV)/bin/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 smoke: $(DEV)/installed
 	rm -rf out/smoke

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+
+# Threads of torch and BLAS that wait for a core spin, and take it from whoever has the work; a test
+# beside another was ten times slower. Set before either is loaded, and for the processes of tests.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

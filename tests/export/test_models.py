@@ -20,6 +20,7 @@ from emohead_export.registry import IMPLEMENTATIONS, build_module
 torch = pytest.importorskip("torch")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", STAGES.values(), ids=STAGES)
 def test_graph_equals_network_at_min_opt_and_max(spec: StageSpec) -> None:
     torch.manual_seed(0)

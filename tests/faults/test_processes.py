@@ -37,6 +37,7 @@ def frames(head: TalkingHead, face: Portrait) -> np.ndarray:
     return np.stack(list(head.animate(face, SPEECH, emotion="happy")))
 
 
+@pytest.mark.slow
 def test_killed_renders_leave_whole_videos_or_none(tmp_path: Path) -> None:
     command = [sys.executable, "script/kill_renders.py", "--count", "2", "--out", str(tmp_path)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -45,6 +46,7 @@ def test_killed_renders_leave_whole_videos_or_none(tmp_path: Path) -> None:
     assert found["killed"] + found["finished"] == found["whole"] + found["absent"] == 2
 
 
+@pytest.mark.slow
 def test_full_disk_gives_a_sentence_and_no_file(tmp_path: Path) -> None:
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -92,6 +94,7 @@ def _save(head: TalkingHead, face: Portrait, path: Path) -> None:
     np.save(path, frames(head, face))
 
 
+@pytest.mark.slow
 def test_a_spawned_process_renders_the_same(
     head: TalkingHead, face: Portrait, tmp_path: Path
 ) -> None:

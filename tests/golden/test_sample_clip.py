@@ -14,6 +14,9 @@ from emohead.life import blinks
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def head() -> TalkingHead:
     return TalkingHead.load(backend="cpu")

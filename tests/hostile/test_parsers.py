@@ -68,6 +68,7 @@ def test_good_bytes_are_taken(name: str) -> None:
     assert refused == [wanted] * len(refused)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="needs the extra fuzz")
 def test_the_fuzzer_runs() -> None:
     command = [sys.executable, "-m", "tests.hostile.fuzz_parsers", "emotion", "-runs=200"]

@@ -119,6 +119,7 @@ def test_a_microphone_leaves_the_second_plane_as_it_is() -> None:
     assert torch.equal(before[:, 3], after[:, 3])
 
 
+@pytest.mark.slow
 def test_overfits_one_batch() -> None:
     torch.manual_seed(0)
     encoder = EmotionCnn((8, 8, 16, 16, 24, 32), dropout=0.0).train()
@@ -194,6 +195,7 @@ def test_calibration_mends_overconfident_scores() -> None:
     assert float(temperature[0]) == pytest.approx(3.0, rel=0.1)
 
 
+@pytest.mark.slow
 def test_training_learns_and_calibrates(tmp_path: Path) -> None:
     torch.manual_seed(0)
     budget = Budget(steps=80)

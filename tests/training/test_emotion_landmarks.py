@@ -175,6 +175,7 @@ def test_batches_hold_matched_emotional_faces(clips: list[FaceClip]) -> None:
     assert moved[batch.emotion[:, EMOTIONS.index("angry")] > 0.5].min() > 0.01
 
 
+@pytest.mark.slow
 def test_training_learns_the_style_and_resumes(
     clips: list[FaceClip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

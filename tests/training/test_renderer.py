@@ -118,6 +118,7 @@ class _OneSample:
         return Sample(one.anchor, one.anchor_landmarks, one.frames[:length], one.landmarks[:length])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["local", "global"])
 def test_one_batch_is_learnt(phase):
     from lightning.fabric import Fabric

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from conftest import Served, Visit
 
+pytestmark = pytest.mark.slow
+
 FPS = 10
 FRAMES = 7
 """Of the short voice at that rate."""

@@ -95,6 +95,7 @@ def test_a_row_is_judged_with_its_own_switches(tmp_path: Path, name: str) -> Non
     assert (first == second).all() == (name == "without_gru")
 
 
+@pytest.mark.slow
 def test_a_row_is_trained_judged_and_not_again(
     corpus: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

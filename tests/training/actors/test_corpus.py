@@ -20,12 +20,13 @@ needs_voices = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @needs_voices
 def test_a_small_corpus(tmp_path: Path, monkeypatch, dummies) -> None:
     monkeypatch.setattr(actors, "_cast", lambda people, seed, cache: dummies)
     actors._dressed.cache_clear()
     config = PrepareConfig(
-        corpus="digital-actors", out=tmp_path, people=2, clips_per_person=2, seconds=0.5
+        corpus="digital-actors", out=tmp_path, people=2, clips_per_person=2, seconds=0.3
     )
     report = prepare(config)
     actors._dressed.cache_clear()
@@ -37,7 +38,7 @@ def test_a_small_corpus(tmp_path: Path, monkeypatch, dummies) -> None:
     for clip in clips:
         labels = read_labels(clip.path)
         frames = list(read_frames(clip.path))
-        assert len(frames) == len(labels.landmarks) == clip.num_frames == 15
+        assert len(frames) == len(labels.landmarks) == clip.num_frames == 9
         assert labels.valid.all()
         assert 0 < labels.landmarks[..., :2].min() < labels.landmarks[..., :2].max() < 256
         assert labels.outline is not None

@@ -58,6 +58,7 @@ def prepared(tmp_path_factory, ravdess) -> tuple[Path, dict]:
     return out, prepare(PrepareConfig(corpus="ravdess", root=ravdess, out=out))
 
 
+@pytest.mark.slow
 def test_ravdess_becomes_a_corpus(prepared):
     out, _ = prepared
     (clip,) = read_video_index(out)
@@ -133,6 +134,7 @@ def test_done_and_skipped_items_are_not_tried_again(prepared, ravdess, monkeypat
     assert {p: p.read_bytes() for p in (out / "shards").iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(prepared, ravdess, tmp_path):
     whole, _ = prepared
     config = PrepareConfig(corpus="ravdess", root=ravdess, out=tmp_path)
@@ -254,6 +256,7 @@ class _Crashing:
         return Record(key=item.key, source="t", identity="p", split="train", audio=sound)
 
 
+@pytest.mark.slow
 def test_a_crashing_decoder_costs_its_own_clip_only():
     preparer = _Crashing()
     found = list(prepared_in_order(preparer, preparer.listing().items, workers=2))

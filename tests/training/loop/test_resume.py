@@ -77,6 +77,7 @@ def _program(folder, steps, devices=1, pause=0.0):
     return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
 
 
+@pytest.mark.slow
 def test_a_killed_process_continues(tmp_path):
     killed = _program(tmp_path / "killed", 500, pause=0.02)
     deadline = time.monotonic() + 60

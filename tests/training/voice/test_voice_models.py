@@ -71,6 +71,7 @@ def test_content_sees_the_voice_and_both_contexts() -> None:
     assert voice.grad.abs().max() > 0
 
 
+@pytest.mark.slow
 def test_autovc_learns_one_batch(small_sounds: Sounds) -> None:
     torch.manual_seed(0)
     config = AutovcConfig(budget=Budget(steps=100), batch=4, share_synthetic=1.0, share_aligned=0.0)
