@@ -13,7 +13,6 @@ from emohead.geometry.landmarks import EYELID_PAIRS, EYES, LIP_PAIRS, MOUTH
 from emohead.life import blinks
 from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 
-
 pytestmark = pytest.mark.slow
 
 
