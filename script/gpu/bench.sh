@@ -6,10 +6,13 @@ out=${1:?$usage}
 shift
 export PYTHONPATH="sdk:training:export:engines${PYTHONPATH:+:$PYTHONPATH}"
 export EMOHEAD_ENGINES="$out/engines" EMOHEAD_ORT_CACHE="$out/ort"
+python=${PYTHON:-python3}
 mkdir -p "$out"
-python3 script/gpu/bench.py "$out" "$@"
-if [[ " $* " != *" cpu "* ]] && python3 -c "import pytest" 2>/dev/null; then
-    # The report above stands even where one of these tests fails.
-    python3 -m pytest -m gpu -p no:cacheprovider tests/contract tests/engines tests/sdk \
-        --junitxml "$out/gpu_tests.xml" || echo "tests marked gpu failed: see $out/gpu_tests.xml" >&2
+"$python" script/gpu/bench.py "$out" "$@"
+if ! [[ " $* " =~ [\ =]cpu\  ]] && "$python" -c "import pytest" 2>/dev/null; then
+    # The report above stands even where one of these tests fails. Other versions of libraries than
+    # ours may warn, and what is not installed may not be collected; neither is the question here.
+    "$python" -m pytest -m gpu -p no:cacheprovider -W default --continue-on-collection-errors \
+        --junitxml "$out/gpu_tests.xml" tests/contract tests/engines ||
+        echo "not every test marked gpu passed: see $out/gpu_tests.xml" >&2
 fi
