@@ -40,7 +40,11 @@ ANY_GPU: Final = Gpu(name="any", compute_capability="any", cuda_runtime="any")
 
 
 class Device(ABC):
-    """One GPU. Addresses are integers; every call but ``active`` happens inside ``active()``."""
+    """One GPU. Every call but ``active`` happens inside ``active()``.
+
+    Addresses and streams are integers, sizes are in bytes. What CUDA refuses is a ``BackendError``,
+    at the latest where ``active()`` ends.
+    """
 
     layer: str
     """Distribution that talks to the driver."""

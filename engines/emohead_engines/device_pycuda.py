@@ -57,7 +57,13 @@ class PycudaDevice(Device):
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Make the primary context current; PyCUDA's errors become ours."""
+        """Make the primary context current.
+
+        Raises
+        ------
+        BackendError
+            In place of PyCUDA's own errors, when the block ends with one.
+        """
         self._context.push()
         try:
             yield

@@ -58,7 +58,17 @@ class Engine:
         return self.flavour.device_memory_bytes(self._engine)
 
     def context(self) -> Any:
-        """Make an execution context; inside ``device.active()``."""
+        """Make an execution context; inside ``device.active()``.
+
+        Returns
+        -------
+        object of the library
+
+        Raises
+        ------
+        BackendError
+            When the GPU's memory does not suffice.
+        """
         context = self._engine.create_execution_context()
         if context is None:
             raise BackendError(
@@ -68,7 +78,17 @@ class Engine:
         return context
 
     def refusal(self, what: str) -> BackendError:
-        """Error for something that TensorRT would not take, to be raised."""
+        """Error to be raised where TensorRT returns False.
+
+        Parameters
+        ----------
+        what : str
+            What it would not accept, for example ``the work``.
+
+        Returns
+        -------
+        BackendError
+        """
         return BackendError(
             f"{self.spec.name}: expected {self.flavour} to accept {what}, it did not; free GPU "
             f"memory, or {self._rebuild}"

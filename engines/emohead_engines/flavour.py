@@ -138,7 +138,18 @@ class Flavour:
         return sorted(int(n) for nodes, is_supported in groups if not is_supported for n in nodes)
 
     def device_memory_bytes(self, engine: Any) -> int:
-        """Scratch memory in bytes that one execution context of an engine takes."""
+        """Scratch memory that one execution context of an engine takes.
+
+        Parameters
+        ----------
+        engine : object of the library
+            Deserialised.
+
+        Returns
+        -------
+        int
+            Bytes.
+        """
         name = "device_memory_size_v2"
         return int(getattr(engine, name if hasattr(engine, name) else "device_memory_size"))
 
@@ -153,16 +164,11 @@ class Flavour:
 
 
 class Messages:
-    """Collects what TensorRT says while something is done; also written to the log.
-
-    Parameters
-    ----------
-    logger : object of the library
-        What builders, parsers and runtimes are made with.
-    """
+    """Collects what TensorRT says while something is done; also written to the log."""
 
     def __init__(self) -> None:
         self.logger: Any = None
+        """Of the library: builders, parsers and runtimes are made with it."""
         self._heard: list[str] | None = None
         self._lock = threading.RLock()
 
@@ -177,7 +183,15 @@ class Messages:
                 self._heard = None
 
     def hear(self, is_problem: bool, text: str) -> None:
-        """Take one message."""
+        """Take one message.
+
+        Parameters
+        ----------
+        is_problem : bool
+            Whether it is an error or a warning.
+        text : str
+            The library's words.
+        """
         if is_problem and self._heard is not None:
             self._heard.append(text)
         logger.log(logging.INFO if is_problem else logging.DEBUG, "%s", text)

@@ -53,5 +53,16 @@ def add_profile(builder: Any, config: Any, spec: StageSpec) -> None:
 
 
 def network_shape(tensor: TensorSpec) -> tuple[int, ...]:
-    """Shape as TensorRT writes it: -1 for every dynamic axis."""
+    """Shape as TensorRT writes it.
+
+    Parameters
+    ----------
+    tensor : TensorSpec
+        Of a stage.
+
+    Returns
+    -------
+    tuple of int
+        -1 for every dynamic axis.
+    """
     return tuple(-1 if dim.is_dynamic else dim.min for dim in tensor.dims)

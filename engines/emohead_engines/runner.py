@@ -133,7 +133,17 @@ class TensorRtRunner(Runner):
         return BackendError(f"{self.spec.name}: the runner is closed; open another one")
 
     def take_back(self, batch: int | None, lane: Lane) -> None:
-        """Take a lane back, with its captured graphs, for the next who needs one like it."""
+        """Take a lane back, with its captured graphs, for the next who needs one like it.
+
+        Without a lock, for it may be called wherever garbage is collected.
+
+        Parameters
+        ----------
+        batch : int or None
+            As it was lent for.
+        lane : Lane
+            From ``lend``.
+        """
         self._idle[batch].append(lane)
 
 

@@ -227,7 +227,18 @@ class EngineStore:
         return removed
 
     def timings(self, key: EngineKey) -> bytes:
-        """Read the timing cache of a GPU model and TensorRT version; empty at first."""
+        """Read the timing cache of a GPU model and TensorRT version.
+
+        Parameters
+        ----------
+        key : EngineKey
+            Names both.
+
+        Returns
+        -------
+        bytes
+            Empty at first, and where somebody else could have written it.
+        """
         path = self._timings_path(key)
         if not path.is_file() or exposure(self.root.resolve(), path.parent, path) is not None:
             return b""

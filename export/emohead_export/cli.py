@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from emohead.bundle import Bundle
-from emohead.errors import EmoheadError
+from emohead.errors import EmoheadError, InputError
+from emohead.reading import json_from, read_file
 from emohead.stages import STAGES
 from emohead_export.packing import export_bundle
 from emohead_export.precise_bundle import derive_bundle
@@ -114,7 +115,6 @@ def sign(
     ] = None,
 ) -> None:
     """Sign a bundle, so that whoever trusts the public key can tell that it is yours."""
-    from emohead.reading import read_file
     from emohead_export.signing import sign_bundle
 
     password = None
@@ -162,5 +162,9 @@ def _refuse_unknown(names: list[str]) -> None:
 
 
 def _numbers(path: Path) -> dict[str, float]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return {k: float(v) for k, v in content.items() if isinstance(v, (int, float))}
+    advice = "give the file that `emohead-train evaluate --json` wrote"
+    try:
+        content = json_from(read_file(path, "the quality file", advice))
+        return {k: float(v) for k, v in content.items() if isinstance(v, (int, float))}
+    except (AttributeError, ValueError) as err:
+        raise InputError(f"the quality file {path} is no JSON object ({err}): {advice}") from err

@@ -51,7 +51,7 @@ def clip_errors(golden: TalkingHead, other: TalkingHead) -> dict[str, float]:
         for emotion in (None, EMOTION)
     ]
     return {
-        "landmarks_px": round(max(_distance_px(*pair) for pair in pairs), 4),
+        "landmarks_px": round(float(np.max([_distance_px(*pair) for pair in pairs])), 4),
         "frames_db": round(min(_psnrs_db(*pairs[-1])), 2),
     }
 

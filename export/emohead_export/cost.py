@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from emohead.agreement import natural_inputs
 from emohead.contract import StageSpec
+from emohead.machine import CPU_PROVIDER
+from emohead.stages import BATCH
 
 if TYPE_CHECKING:
     import onnx
@@ -109,7 +111,7 @@ def graph_cost(spec: StageSpec, model: bytes, batch: int = 1) -> GraphCost:
 def _repeated(spec: StageSpec, batch: int) -> dict[str, Array]:
     """One sample of the spec as often as the batch is large."""
     feed = natural_inputs(spec, "opt")
-    axes = {t.name: [d.name for d in t.dims].index("batch") for t in spec.inputs}
+    axes = {t.name: t.dims.index(BATCH) for t in spec.inputs}
     return {name: np.repeat(array, batch, axis=axes[name]) for name, array in feed.items()}
 
 
@@ -126,9 +128,7 @@ def _all_values(model: onnx.ModelProto, feed: Values) -> dict[str, Array]:
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
-    session = ort.InferenceSession(
-        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = ort.InferenceSession(watched.SerializeToString(), options, providers=[CPU_PROVIDER])
     return dict(zip(names, session.run(names, dict(feed)), strict=True))
 
 

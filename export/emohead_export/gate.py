@@ -97,7 +97,20 @@ class Gate:
         self._expected = [golden(**feed) for feed in feeds]
 
     def errors(self, candidate: Runner, num_feeds: int | None = None) -> Errors:
-        """Measure a candidate on the first feeds; on all by default."""
+        """Measure a candidate.
+
+        Parameters
+        ----------
+        candidate : Runner
+            Of the same stage.
+        num_feeds : int, optional
+            How many feeds, from the first on; all by default.
+
+        Returns
+        -------
+        Errors
+            The worst over these feeds.
+        """
         found = [candidate(**feed) for feed in self._feeds[:num_feeds]]
         pairs = [
             (tensor, a[tensor.name], b[tensor.name])
@@ -113,7 +126,18 @@ class Gate:
         )
 
     def excess(self, errors: Errors) -> float:
-        """Errors over limits; at most 1 passes."""
+        """Compare errors with the limits.
+
+        Parameters
+        ----------
+        errors : Errors
+            From ``errors``.
+
+        Returns
+        -------
+        float
+            The largest share of a limit; at most 1 passes.
+        """
         limits = LIMITS[self.precision]
         noise = 10 ** ((limits.frames_db - errors.frames_db) / 20)
         return max(
@@ -124,8 +148,21 @@ class Gate:
 
 
 def psnr_db(a: Array, b: Array) -> float:
-    """Peak signal-to-noise ratio of two pictures in [0, 1], dB; infinite where they are equal."""
+    """Peak signal-to-noise ratio of two pictures.
+
+    Parameters
+    ----------
+    a, b : numpy.ndarray
+        Of one shape, [0, 1].
+
+    Returns
+    -------
+    float
+        dB; infinite where they are equal, minus infinity where one holds NaN or infinity.
+    """
     squared = float(np.square(a.astype(np.float64) - b).mean())
+    if not np.isfinite(squared):
+        return float("-inf")
     return float(-10 * np.log10(squared)) if squared > 0 else float("inf")
 
 

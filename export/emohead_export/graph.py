@@ -90,7 +90,15 @@ def export_graph(
 
 
 def set_metadata(model: onnx.ModelProto, metadata: Mapping[str, str]) -> None:
-    """Replace the model's key-value metadata."""
+    """Replace a graph's key-value metadata.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        Changed in place.
+    metadata : mapping of str to str
+        What it holds afterwards.
+    """
     del model.metadata_props[:]
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)

@@ -16,17 +16,27 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["float_values", "half_graph", "rounded_graph", "supports_half"]
+__all__ = ["float_values", "half_graph", "opset_of", "rounded_graph", "supports_half"]
 
 Array = NDArray[Any]
 HALF_TYPE: Final = "tensor(float16)"
-FLOAT_TYPE: Final = "tensor(float)"
 _MEASURES_ONLY: Final = frozenset({"Shape", "Size"})
 """Operators that look at shapes alone: they take any type."""
 
 
 def float_values(model: onnx.ModelProto) -> set[str]:
-    """Names of all values of a graph that are float32."""
+    """Names of all values of a graph that are float32.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        Every type of which can be inferred.
+
+    Returns
+    -------
+    set of str
+        Inputs, weights, intermediate values and outputs.
+    """
     import onnx
 
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True).graph
@@ -36,8 +46,35 @@ def float_values(model: onnx.ModelProto) -> set[str]:
     return named | {t.name for t in inferred.initializer if t.data_type == kind}
 
 
+def opset_of(model: onnx.ModelProto) -> int:
+    """Version of the standard operators that a graph uses.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        With operators of ``ai.onnx``.
+
+    Returns
+    -------
+    int
+    """
+    return int(next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx")))
+
+
 def supports_half(node: onnx.NodeProto, opset: int) -> bool:
-    """Whether the operator's schema lets its first output be half precision."""
+    """Whether the operator's schema lets its first output be half precision.
+
+    Parameters
+    ----------
+    node : onnx.NodeProto
+        Of a standard operator.
+    opset : int
+        Version of the operators.
+
+    Returns
+    -------
+    bool
+    """
     schema = _schema(node, opset)
     return HALF_TYPE in _admitted(schema, schema.outputs[0].type_str)
 
@@ -87,7 +124,7 @@ class _Rewriting:
 
     def __init__(self, model: onnx.ModelProto, half: Collection[str], *, emulate: bool) -> None:
         self._source, self._half, self._emulate = model, frozenset(half), emulate
-        self._opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+        self._opset = opset_of(model)
         self._floats = float_values(model)
         self._constants = {t.name: t for t in model.graph.initializer}
         self._half_values: set[str] = set()

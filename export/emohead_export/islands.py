@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from emohead.contract import StageSpec
-from emohead_export.half import float_values, supports_half
+from emohead_export.half import float_values, opset_of, supports_half
 
 if TYPE_CHECKING:
     import onnx
@@ -56,7 +56,7 @@ def starting_half(spec: StageSpec, model: onnx.ModelProto) -> list[str]:
     list of str
         Names of nodes, in the graph's order.
     """
-    opset = next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx"))
+    opset = opset_of(model)
     floats = float_values(model)
     weights = {t.name: t for t in model.graph.initializer}
     single = _positions_and_states(spec, model)

@@ -1,16 +1,13 @@
-"""Putting graphs into a bundle: manifest, size limit, atomic writing.
+"""Putting graphs into a bundle: exported, or taken from another one; manifest, size limit.
 
 Who calls: the command line and the tests. Not here: exporting a graph (``graph.py``), reading a
-bundle (``emohead.bundle``).
+bundle (``emohead.bundle``), files that appear whole (``writing.py``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -33,22 +30,22 @@ from emohead_export.parity import check_parity
 from emohead_export.registry import IMPLEMENTATIONS, load_trained
 from emohead_export.sources import WEIGHTS_LICENCE, sources_of
 from emohead_export.training_record import read_training
+from emohead_export.writing import whole_folder, write_zip
 
 __all__ = [
     "MAX_BUNDLE_BYTES",
     "Part",
+    "check_place",
     "export_bundle",
     "export_stage",
     "part_of",
     "write_bundle",
-    "write_zip",
 ]
 
 log = logging.getLogger(__name__)
 
 MAX_BUNDLE_BYTES: Final = 40_000_000
-# Zip members carry a date; a fixed one makes equal bundles equal files.
-_ZIP_DATE: Final = (2000, 1, 1, 0, 0, 0)
+"""A bundle ships inside the package, so it stays small."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +125,7 @@ def export_bundle(
     checkpoints : pathlib.Path
         Folder that ``emohead-train`` wrote, one sub-folder per training stage.
     out : pathlib.Path
-        Folder to write, or a path that ends in ``.zip``; replaced as a whole when it exists.
+        Folder to write, or a path that ends in ``.zip``; a bundle there is replaced as a whole.
     name : str
         Name of the bundle.
     stages : collection of str
@@ -148,10 +145,14 @@ def export_bundle(
     Raises
     ------
     BundleError
-        When weights are missing or do not fit, or the bundle would be too large.
+        When weights are missing or do not fit, the bundle would be too large, or `out` is
+        something else than a bundle.
+    InputError
+        When `out` cannot be written.
     ParityError
         When a graph differs from its network or its spec.
     """
+    check_place(out)
     parts = []
     for stage in STAGES:
         if stage in stages:
@@ -178,6 +179,13 @@ def export_stage(spec: StageSpec, checkpoints: Path) -> Part:
     -------
     Part
         Ready to pack.
+
+    Raises
+    ------
+    BundleError
+        When weights are missing or do not fit.
+    ParityError
+        When the graph differs from its network or its spec.
     """
     module = load_trained(spec, checkpoints)
     metadata = graph_metadata(spec, precision="fp32", licence=WEIGHTS_LICENCE)
@@ -249,7 +257,7 @@ def write_bundle(
     parts : collection of Part
         Graphs.
     out : pathlib.Path
-        Folder, or a path that ends in ``.zip``; replaced as a whole when it exists.
+        Folder, or a path that ends in ``.zip``; a bundle there is replaced as a whole.
     name : str
         Name of the bundle.
     metrics : mapping of str to float, optional
@@ -264,6 +272,8 @@ def write_bundle(
     ------
     BundleError
         When the bundle would be larger than 40 MB, or `out` is something else than a bundle.
+    InputError
+        When `out` cannot be written.
     """
     manifest = Manifest(
         name=name,
@@ -282,41 +292,38 @@ def write_bundle(
             f"{out}: expected a bundle of at most {MAX_BUNDLE_BYTES} bytes, got {size}; "
             "make the networks smaller"
         )
-    _refuse_other_content(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    (write_zip if out.suffix == ".zip" else _write_folder)(files, out)
+    check_place(out)
+    if out.suffix == ".zip":
+        write_zip(files, out)
+    else:
+        with whole_folder(out) as folder:
+            for file, content in files.items():
+                (folder / file).write_bytes(content)
     return Bundle.open(out, stages=[part.spec.name for part in parts])
 
 
-def _refuse_other_content(out: Path) -> None:
-    """Never replace a folder that is not a bundle: its content would be lost."""
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST_NAME).is_file():
+def check_place(out: Path) -> None:
+    """Refuse to replace what is not a bundle, for its content would be lost.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        Where a bundle is to be written.
+
+    Raises
+    ------
+    BundleError
+        When something else is there.
+    """
+    if out.is_dir() and out.suffix != ".zip":
+        is_free = (out / MANIFEST_NAME).is_file() or not any(out.iterdir())
+    elif out.is_file() and zipfile.is_zipfile(out):
+        with zipfile.ZipFile(out) as archive:
+            is_free = out.suffix == ".zip" and MANIFEST_NAME in archive.namelist()
+    else:
+        is_free = not out.exists()
+    if not is_free:
         raise BundleError(
-            f"{out}: expected an empty folder or a bundle to replace, found other files; "
-            "give another --out"
+            f"{out}: expected nothing, an empty folder or a bundle to replace, found something "
+            "else; give another --out"
         )
-
-
-def write_zip(files: Mapping[str, bytes], out: Path) -> None:
-    """Write a zip of files by name, whole or not at all; equal files give equal bytes."""
-    handle, temporary = tempfile.mkstemp(dir=out.parent, suffix=".zip")
-    try:
-        with os.fdopen(handle, "wb") as target, zipfile.ZipFile(target, "w") as archive:
-            for file, content in files.items():
-                archive.writestr(zipfile.ZipInfo(file, _ZIP_DATE), content)
-        os.replace(temporary, out)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _write_folder(files: Mapping[str, bytes], out: Path) -> None:
-    temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
-    temporary.chmod(0o755)
-    for file, content in files.items():
-        (temporary / file).write_bytes(content)
-    old = temporary.with_name(f"{temporary.name}-old")
-    if out.exists():
-        out.rename(old)
-    temporary.rename(out)
-    shutil.rmtree(old, ignore_errors=True)

@@ -87,7 +87,22 @@ def _run_graph(
 
 
 def run_module(spec: StageSpec, module: nn.Module, feed: Mapping[str, Array]) -> dict[str, Array]:
-    """Run a network on a feed of arrays; outputs by name."""
+    """Run a network on a feed of arrays.
+
+    Parameters
+    ----------
+    spec : StageSpec
+        Contract; gives the order of inputs and outputs.
+    module : torch.nn.Module
+        In evaluation mode, on the CPU.
+    feed : mapping of str to numpy.ndarray
+        Inputs as the spec wants them.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Outputs by name.
+    """
     import torch
 
     with torch.inference_mode():

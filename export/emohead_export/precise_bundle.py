@@ -23,7 +23,7 @@ from emohead.stages import STAGES
 from emohead_export.clips import check_clips, clip_errors
 from emohead_export.feeds import Feed, recorded_feeds
 from emohead_export.gate import Precision
-from emohead_export.packing import Part, part_of, write_bundle
+from emohead_export.packing import Part, check_place, part_of, write_bundle
 from emohead_export.precision import Derived, derived
 
 __all__ = ["HEAVY_MEGA_MACS", "derive_bundle", "speedup"]
@@ -53,7 +53,7 @@ def derive_bundle(
         Variants to add. int8 is for ONNX Runtime on the CPU: only heavy stages, and only those
         that are faster on this machine.
     out : pathlib.Path
-        Folder to write, or a path that ends in ``.zip``; replaced as a whole when it exists.
+        Folder to write, or a path that ends in ``.zip``; a bundle there is replaced as a whole.
     progress : callable, optional
         Hears a sentence about every stage.
 
@@ -65,11 +65,14 @@ def derive_bundle(
     Raises
     ------
     BundleError
-        If the bundle has no fp32 graphs.
+        If the bundle has no fp32 graphs, or `out` is something else than a bundle.
+    InputError
+        If `out` cannot be written.
     ParityError
         If the sample clip differs too much; nothing is written.
     """
     _refuse_other_precisions(bundle)
+    check_place(out)
     say = progress or (lambda sentence: None)
     feeds = recorded_feeds(bundle)
     parts = {stage: part_of(bundle, stage) for stage in STAGES}
@@ -88,7 +91,20 @@ def derive_bundle(
 
 
 def speedup(golden: Runner, other: Runner, feed: Feed) -> float:
-    """Time of the first over time of the second: the best of runs that alternate."""
+    """Compare the times of two runners: the best of runs that alternate.
+
+    Parameters
+    ----------
+    golden, other : Runner
+        Of the same stage.
+    feed : Feed
+        What both are fed with.
+
+    Returns
+    -------
+    float
+        Time of the first over time of the second, to two digits.
+    """
     best = [float("inf"), float("inf")]
     for _ in range(_NUM_RUNS):
         for index, runner in enumerate((golden, other)):

@@ -9,8 +9,6 @@ Who calls: ``precise_bundle.py``, engine builders. Not here: rewriting (``half.p
 from __future__ import annotations
 
 import bisect
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +20,7 @@ from emohead.errors import BundleError, InputError, ParityError
 from emohead.metadata import with_precision
 from emohead.runner import OrtRunner
 from emohead.stages import STAGES
+from emohead.whole_files import whole_file
 from emohead_export.clean import prepared
 from emohead_export.feeds import Feed, default_feeds
 from emohead_export.gate import Errors, Gate, Precision
@@ -94,7 +93,7 @@ def derive(
     BundleError
         If the graph cannot be read.
     InputError
-        If there is no such stage or precision.
+        If there is no such stage or precision, or `out` cannot be written.
     ParityError
         If no node can compute in the precision within the limits.
     """
@@ -108,11 +107,9 @@ def derive(
         ) from err
     real = default_feeds()[spec.name] if feeds is None else feeds
     made = derived(spec, golden, precision, real, layout)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=out.parent, suffix=".onnx")
-    with os.fdopen(handle, "wb") as file:
-        file.write(made.model)
-    os.replace(temporary, out)
+    with whole_file(out, "graph") as temporary:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(made.model)
     return out
 
 

@@ -74,7 +74,18 @@ assert set(IMPLEMENTATIONS) == set(STAGES)
 
 
 def build_module(spec: StageSpec) -> nn.Module:
-    """Make the untrained network of a stage, in evaluation mode."""
+    """Make the untrained network of a stage.
+
+    Parameters
+    ----------
+    spec : StageSpec
+        The stage.
+
+    Returns
+    -------
+    torch.nn.Module
+        In evaluation mode, on the CPU.
+    """
     path, name = IMPLEMENTATIONS[spec.name].module.split(":")
     make: Callable[[], nn.Module] = getattr(import_module(f"emohead_training.models.{path}"), name)
     return make().eval()

@@ -82,6 +82,7 @@ def bound_ms(cost: GraphCost, ceiling: Ceiling) -> float:
     cost : GraphCost
         Of one run, in fp32.
     ceiling : Ceiling
+        The machine.
 
     Returns
     -------
@@ -104,6 +105,7 @@ def predicted_ms(cost: GraphCost, ceiling: Ceiling) -> float:
     cost : GraphCost
         Of one run, in fp32.
     ceiling : Ceiling
+        The machine.
 
     Returns
     -------

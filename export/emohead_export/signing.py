@@ -7,8 +7,6 @@ Needs the extra ``sign``. Who calls: ``emohead-export sign``. Not here: checking
 from __future__ import annotations
 
 import base64
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,8 @@ from emohead.bundle_files import SIGNATURE_NAME, open_files
 from emohead.errors import BundleError, InputError
 from emohead.reading import read_file, shown
 from emohead.signature import Signature, key_id, missing_extra, signed_message
-from emohead_export.packing import write_zip
+from emohead.whole_files import whole_file
+from emohead_export.writing import write_zip
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -69,12 +68,13 @@ def sign_bundle(path: Path, key: Path, password: bytes | None = None) -> str:
     content = (record.model_dump_json(indent=1) + "\n").encode()
     try:
         if path.is_dir():
-            _replace(path / SIGNATURE_NAME, content)
+            with whole_file(path / SIGNATURE_NAME, "signature") as temporary:
+                temporary.write_bytes(content)
         else:
             write_zip({n: files.read(n) for n in files.names()} | {SIGNATURE_NAME: content}, path)
-    except OSError as err:
+    except InputError as err:
         raise BundleError(
-            f"{path}: expected to write {SIGNATURE_NAME}, got: {err.strerror}; sign a copy"
+            f"{path}: expected to write {SIGNATURE_NAME}: {err}; sign a copy"
         ) from err
     return record.key
 
@@ -99,16 +99,3 @@ def _private_key(path: Path, password: bytes | None) -> Ed25519PrivateKey:
             f"the private key {path} must be of Ed25519, got {type(key).__name__}: {_ADVICE}"
         )
     return key
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".signature-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

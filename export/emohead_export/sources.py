@@ -89,5 +89,15 @@ _BY_TRAINING: Final = MappingProxyType(
 
 
 def sources_of(training: str) -> tuple[Source, ...]:
-    """Return the sources of the weights that a training stage makes."""
+    """Return what the weights of a training stage were made with.
+
+    Parameters
+    ----------
+    training : str
+        Name of the training stage.
+
+    Returns
+    -------
+    tuple of Source
+    """
     return _BY_TRAINING[training]

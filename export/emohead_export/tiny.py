@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from emohead.bundle import Bundle
 from emohead.contract import Dim, StageSpec, TensorSpec
+from emohead.errors import ContractError
 from emohead.geometry.topology import TEMPLATE
 from emohead.metadata import graph_metadata
 from emohead.stages import (
@@ -51,6 +52,13 @@ def write_tiny_bundle(out: Path) -> Bundle:
     -------
     Bundle
         Opened and verified.
+
+    Raises
+    ------
+    BundleError
+        When `out` is something else than a bundle.
+    InputError
+        When `out` cannot be written.
     """
     parts = [
         Part(
@@ -163,17 +171,14 @@ class _Graph:
     def _mean(self, source: TensorSpec, target: TensorSpec) -> str:
         """Mean of an input over the axes that the output does not share, shaped to broadcast."""
         shared = {d.name for d in target.dims if d.is_dynamic}
-        kept = [d for d in source.dims if d.name in shared]
+        kept = [d.name for d in source.dims if d.name in shared]
         over = [i for i, d in enumerate(source.dims) if d.name not in shared]
         mean = self.node("ReduceMean", source.name, axes=over, keepdims=0) if over else source.name
-        names = [d.name for d in kept]
-        layout = np.array([0 if d.name in names else 1 for d in target.dims], np.int64)
-        shape = self.node("Shape", mean)
         lengths = [
-            self.node("Gather", shape, self.constant(np.array([names.index(d.name)], np.int64)))
-            if not flag
+            self._axis_length(mean, kept.index(d.name))
+            if d.name in kept
             else self.constant(np.ones(1, np.int64))
-            for d, flag in zip(target.dims, layout, strict=True)
+            for d in target.dims
         ]
         return self.node("Reshape", mean, self.node("Concat", *lengths, axis=0))
 
@@ -187,9 +192,15 @@ class _Graph:
         for source in spec.inputs:
             for i, d in enumerate(source.dims):
                 if d.name == dim.name:
-                    shape = self.node("Shape", source.name)
-                    return self.node("Gather", shape, self.constant(np.array([i], np.int64)))
-        raise ValueError(f"{spec.name}: no input has the axis {dim.name}")
+                    return self._axis_length(source.name, i)
+        raise ContractError(
+            f"{spec.name}: expected an input with the axis {dim.name} of its outputs, found none; "
+            "mend the spec"
+        )
+
+    def _axis_length(self, value: str, axis: int) -> str:
+        shape = self.node("Shape", value)
+        return self.node("Gather", shape, self.constant(np.array([axis], np.int64)))
 
 
 def _own_axes(spec: StageSpec, tensor: TensorSpec) -> list[Dim]:

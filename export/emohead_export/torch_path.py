@@ -81,6 +81,7 @@ class TorchRunner(Runner):
     Parameters
     ----------
     spec : StageSpec
+        Contract.
     module : torch.nn.Module
         In evaluation mode; it is copied.
     device : str
@@ -176,7 +177,17 @@ class TorchTarget(Target):
     """Whether CUDA graphs are launched."""
 
     def open(self, stage: str) -> Runner:
-        """Copy one stage's module to the device."""
+        """Copy one stage's module to the device.
+
+        Parameters
+        ----------
+        stage : str
+            Name of the stage.
+
+        Returns
+        -------
+        TorchRunner
+        """
         return TorchRunner(
             STAGES[stage],
             self.networks[stage].module,
@@ -194,13 +205,16 @@ def torch_targets(
     Parameters
     ----------
     bundle : Bundle
+        Names the precision and cost of the networks.
     networks : mapping of str to Network
+        By stage.
     device : {"cpu", "cuda"}
         On CUDA also fp16 and CUDA graphs; TF32 is switched off, for fp32 shall mean fp32.
 
     Returns
     -------
     list of TorchTarget
+        fp32 first.
 
     Raises
     ------
@@ -242,8 +256,9 @@ def torch_ceilings(
     Parameters
     ----------
     device : {"cpu", "cuda"}
+        Where.
     side : int
-        Of the square matrices.
+        Rows and columns of the square matrices.
     num_bytes : int
         Copied at once.
     rounds : int

@@ -48,7 +48,7 @@ def read_training(folder: Path) -> Training | None:
             seed=run["run"]["seed"],
             started_from=run["facts"].get("started_from") or run["run"].get("from_bundle") or "",
         )
-    except (KeyError, ValueError) as err:
+    except (AttributeError, KeyError, OSError, TypeError, ValueError) as err:
         raise BundleError(
             f"{record}: expected the record of a training run, got: {err}; "
             "train the stage again, or remove the file to export without a record"

@@ -7,8 +7,6 @@ Transposes around it. Who calls: ``emohead export triton``. Not here: a server, 
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -20,6 +18,7 @@ from emohead.graph_choice import choose_precisions
 from emohead.stages import BATCH, STAGES
 from emohead_export.feeds import recorded_feeds
 from emohead_export.precision import derived
+from emohead_export.writing import whole_folder
 
 if TYPE_CHECKING:
     import onnx
@@ -60,7 +59,7 @@ def write_repository(
     Raises
     ------
     InputError
-        If an argument makes no sense, or `out` holds something else.
+        If an argument makes no sense, or `out` holds something else or cannot be written.
     BundleError
         If the bundle has no graphs of the precision and they cannot be derived.
     """
@@ -68,18 +67,13 @@ def write_repository(
         raise InputError(f"expected a platform among {', '.join(PLATFORMS)}, got {platform!r}")
     _refuse_other_content(out)
     graphs = _graphs(bundle, precision)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
-        made = Path(folder) / "repository"
+    with whole_folder(out) as made:
         for stage, graph in graphs.items():
             version = made / stage / "1"
             version.mkdir(parents=True)
             (version / "model.onnx").write_bytes(batch_first(STAGES[stage], graph))
             config = stage_config(STAGES[stage], platform)
             (made / stage / CONFIG_NAME).write_text(config, encoding="utf-8")
-        if out.exists():
-            shutil.rmtree(out)
-        made.rename(out)
     return [out / stage for stage in graphs]
 
 
@@ -162,14 +156,14 @@ def _refuse_other_content(out: Path) -> None:
 
 
 def _graphs(bundle: Bundle, precision: str) -> dict[str, bytes]:
+    if precision == "auto":
+        raise InputError("expected the precision fp32, fp16 or int8, got 'auto'; name one of them")
     held = bundle.manifest.stages
     if precision == "fp16" and not any("fp16" in (e.precision, *e.variants) for e in held.values()):
         feeds = recorded_feeds(bundle)
         return {
             s: derived(spec, bundle.model(s), "fp16", feeds[s]).model for s, spec in STAGES.items()
         }
-    if precision == "auto":
-        raise InputError("expected the precision fp32, fp16 or int8, got 'auto'")
     chosen = choose_precisions(bundle.manifest, precision, "cpu")
     return {stage: bundle.model(stage, chosen[stage]) for stage in STAGES}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -113,6 +114,15 @@ def test_clips_that_differ_are_refused_with_both_numbers() -> None:
     for bad in ({"landmarks_px": 0.2}, {"frames_db": 44.0}, {"frames_db": float("nan")}):
         with pytest.raises(ParityError, match=r"expected landmarks within 0.1 px"):
             check_clips(good | bad, "fp16")
+
+
+def test_a_clip_without_numbers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = Mock()
+    head.animate.return_value = [np.zeros((2, 2, 3), np.uint8)]
+    distances = iter((0.01, float("nan")))
+    monkeypatch.setattr(clips, "_distance_px", lambda *pair: next(distances))
+    with pytest.raises(ParityError, match="got nan px"):
+        check_clips(clip_errors(head, head), "fp16")
 
 
 def test_failed_clip_writes_nothing_and_success_stores_the_report(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import onnx
@@ -10,11 +11,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from emohead.bundle import DEFAULT_BUNDLE
-from emohead.contract import Dim, StageSpec, TensorSpec, fixed
+from emohead.contract import Dim, StageSpec, TensorSpec, fixed, shape_of
 from emohead.errors import BundleError, InputError, ParityError
 from emohead.metadata import check_metadata
 from emohead.runner import OrtRunner
-from emohead.stages import CONTENT_ENCODER, EMOTION_LANDMARKS, POINTS, RENDERER, STAGES
+from emohead.stages import CONTENT_ENCODER, EDGES, EMOTION_LANDMARKS, POINTS, RENDERER, STAGES
 from emohead_export.clean import prepared
 from emohead_export.gate import LIMITS, Gate, psnr_db
 from emohead_export.graph import check_graph
@@ -219,4 +220,19 @@ def test_gate_counts_what_is_not_finite_as_failed() -> None:
     errors = gate.errors(Broken(spec, model.SerializeToString()))
     assert gate.excess(errors) == float("inf")
     assert psnr_db(np.zeros(3), np.full(3, 0.1)) == pytest.approx(20)
+    assert psnr_db(np.zeros(3), np.full(3, np.nan)) == float("-inf")
+
+
+def test_every_landmark_and_picture_of_the_contract_has_a_limit_of_its_own() -> None:
+    for spec in STAGES.values():
+        made = {t.name: np.zeros(shape_of(t), np.float32) for t in spec.outputs}
+        for tensor in spec.outputs:
+            is_face = {POINTS, EDGES} & set(tensor.dims)
+            is_picture = spec is RENDERER and tensor is spec.outputs[0]
+            if is_face or is_picture:
+                other = made | {tensor.name: made[tensor.name] + 1}
+                golden, moved = Mock(return_value=made, spec=spec), Mock(return_value=other)
+                golden.spec = spec
+                errors = Gate(golden, "fp16", [{}]).errors(moved)
+                assert errors.landmarks_px > 0 if is_face else np.isfinite(errors.frames_db)
     assert LIMITS["fp16"].frames_db == 45
