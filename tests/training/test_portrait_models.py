@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,9 @@ from emohead.geometry import TEMPLATE
 from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS, StageSpec
 from emohead_training.models.face_detector import FaceDetector
 from emohead_training.models.face_landmarks import FaceLandmarks
+from emohead_training.portrait import frames as portrait_frames
 from emohead_training.portrait.detector_loss import cell_targets, detector_loss, overlap
-from emohead_training.portrait.frames import FaceFrames
+from emohead_training.portrait.frames import FaceFrames, portrait_samples
 from emohead_training.portrait.landmark_data import draw_batch, mirror_pair, plain_crop
 from emohead_training.portrait.landmark_loss import landmark_loss, point_error, quality
 from emohead_training.portrait.scenes import draw_scenes, with_mirrored
@@ -202,3 +205,18 @@ def test_frames_vary_and_skip_invalid_ones() -> None:
     assert len(chosen) == 6
     assert 30 in chosen
     assert 31 not in chosen
+
+
+def test_nothing_is_fitted_to_portraits_of_actors_who_may_be_test_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cv2
+
+    (tmp_path / "portraits").mkdir()
+    for name in ("CREMAD_emotalkingface__img01", "LIA__macron", "somebody"):
+        cv2.imwrite(str(tmp_path / "portraits" / f"{name}.png"), np.zeros((64, 64, 3), np.uint8))
+    points = np.zeros((68, 3), np.float32)
+    label = SimpleNamespace(presence=1.0, landmarks=points, outline=points[:11])
+    teacher = SimpleNamespace(label=lambda picture: label)
+    monkeypatch.setattr(portrait_frames, "Teacher", lambda folder: teacher)
+    assert [s.person for s in portrait_samples(tmp_path)] == ["portrait:somebody"]

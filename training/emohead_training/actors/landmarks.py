@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from emohead.geometry.landmarks import MIRROR, NUM_LANDMARKS
 
-__all__ = ["FOREHEAD", "LANDMARKS", "PointWeights", "mirrored_points", "point_matrix"]
+__all__ = ["LANDMARKS", "NUM_OUTLINE", "point_matrix"]
 
-PointWeights = tuple[tuple[int, float], ...]
+_PointWeights = tuple[tuple[int, float], ...]
 """(vertex of the base mesh, weight) pairs whose weights sum to one."""
 
-LANDMARKS: Final[Mapping[int, PointWeights]] = {
+LANDMARKS: Final[Mapping[int, _PointWeights]] = {
     # jaw: chin, then up the actor's left side to the ear
     8: ((5296, 1.0),),
     9: ((11898, 1.0),),
@@ -68,7 +68,7 @@ LANDMARKS: Final[Mapping[int, PointWeights]] = {
 }
 """Points of the middle line and the viewer's right, by iBUG index."""
 
-FOREHEAD: Final[Mapping[int, PointWeights]] = {
+FOREHEAD: Final[Mapping[int, _PointWeights]] = {
     0: ((244, 0.5), (5192, 0.5)),
     1: ((11805, 1.0),),
     2: ((11807, 0.5), (11802, 0.5)),
@@ -77,27 +77,14 @@ FOREHEAD: Final[Mapping[int, PointWeights]] = {
     5: ((11842, 1.0),),
 }
 """Points along the hairline, from the middle outwards; 6 to 10 are the mirror images of 1 to 5."""
+NUM_OUTLINE: Final = 2 * len(FOREHEAD) - 1
+"""Points along the whole hairline."""
 
 
-def mirrored_points(
-    points: Mapping[int, PointWeights], mirror: NDArray[np.integer], partner: Mapping[int, int]
-) -> dict[int, PointWeights]:
-    """Add the other side's points.
-
-    Parameters
-    ----------
-    points : mapping of int to PointWeights
-        One side and the middle.
-    mirror : (V,) int
-        Mirror image of every vertex of the base mesh.
-    partner : mapping of int to int
-        Mirror image of every point.
-
-    Returns
-    -------
-    dict of int to PointWeights
-        Both sides.
-    """
+def _with_mirrored(
+    points: Mapping[int, _PointWeights], mirror: NDArray[np.integer], partner: Mapping[int, int]
+) -> dict[int, _PointWeights]:
+    """Add the other side's points, by the mirror images of vertices and of points."""
     flipped = {
         partner[k]: tuple((int(mirror[v]), w) for v, w in pairs) for k, pairs in points.items()
     }
@@ -121,10 +108,11 @@ def point_matrix(
     vertices : (79, 2) int32, indices into the head mesh
     weights : (79, 2) float32, rows sum to one
     """
-    face = mirrored_points(LANDMARKS, mirror, dict(enumerate(MIRROR.tolist())))
-    partner = {0: 0, **{i: i + 5 for i in range(1, 6)}}
+    face = _with_mirrored(LANDMARKS, mirror, dict(enumerate(MIRROR.tolist())))
+    others = len(FOREHEAD) - 1
+    partner = {0: 0, **{i: i + others for i in range(1, len(FOREHEAD))}}
     rows = [face[i] for i in range(NUM_LANDMARKS)]
-    hairline = mirrored_points(FOREHEAD, mirror, partner)
+    hairline = _with_mirrored(FOREHEAD, mirror, partner)
     rows += [hairline[i] for i in range(len(hairline))]
     vertices = np.zeros((len(rows), 2), np.int32)
     weights = np.zeros((len(rows), 2), np.float32)

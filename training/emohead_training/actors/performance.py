@@ -35,7 +35,7 @@ from emohead_training.actors.voices import draw_voice, speak
 from emohead_training.corpus import Split
 from emohead_training.voice.synthesis import Utterance
 
-__all__ = ["ActorClip", "actor_clip", "actor_clips", "draw_style", "perform"]
+__all__ = ["ActorClip", "actor_clip", "actor_clips", "perform"]
 
 _SPOKEN_SHARE: Final = 0.6
 """How much of an emotion's mouth is left while the mouth speaks."""
@@ -86,7 +86,7 @@ class ActorClip:
         return Motion(angles=angles, shift=shift)
 
 
-def draw_style(rng: Generator) -> SpeechStyle:
+def _draw_style(rng: Generator) -> SpeechStyle:
     """Draw how an actor articulates."""
     return SpeechStyle(
         amplitude=float(rng.uniform(0.9, 1.7)),
@@ -221,7 +221,7 @@ def actor_clip(
     voice = draw_voice(
         faces.people[person].is_female, random.Random(int(who.integers(1 << 31))), flite_share
     )
-    style = draw_style(who)
+    style = _draw_style(who)
     rng = np.random.default_rng((seed, person, take, 4))
     utterance = speak(voice, emotion, random.Random(int(rng.integers(1 << 31))), seconds)
     length_s = len(utterance.samples) / SAMPLE_RATE_HZ

@@ -19,6 +19,7 @@ from emohead.geometry.landmarks import NUM_LANDMARKS
 from emohead.motion import Motion
 from emohead.stages import FRAME_SIZE_PX
 from emohead_training.actors.faces import ActorFaces
+from emohead_training.actors.landmarks import NUM_OUTLINE
 from emohead_training.actors.occlusion import along, vertex_normals
 from emohead_training.actors.rasteriser import rasterise
 from emohead_training.actors.scene import Scene
@@ -89,7 +90,7 @@ def film(
         frames.append(_picture(actor, scene, view, rng))
         placed.append(_measured(faces, view[: len(face)], scene))
     marks = np.stack(placed)
-    edge = NUM_LANDMARKS + 11
+    edge = NUM_LANDMARKS + NUM_OUTLINE
     return Take(
         frames=np.stack(frames),
         landmarks=marks[:, :NUM_LANDMARKS],
@@ -148,7 +149,7 @@ def _picture(
     image = cv2.resize(scene.background, (size, size), interpolation=cv2.INTER_LINEAR)
     surface = Surface(
         triangles=actor.triangles,
-        material=actor.material,
+        parts=actor.parts,
         position=view,
         normals=vertex_normals(view, actor.triangles),
         texel=actor.texel,

@@ -1,6 +1,6 @@
 """Light on an actor: skin that light enters, wet eyes and lips, strands, teeth, cloth.
 
-One compiled loop over covered pixels; each material is a small function. Linear RGB throughout.
+One compiled loop over covered pixels; each part has a small function. Linear RGB throughout.
 Not here: what is visible (``rasteriser.py``) and where lights are (``scene.py``).
 """
 
@@ -11,11 +11,18 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numba import njit
 
+from emohead_training.actors.body import Part
+
 __all__ = ["PALETTE_ROWS", "Lights", "Surface", "shade"]
 
 PALETTE_ROWS: Final = ("skin", "hair", "iris", "teeth", "cloth", "eye")
 """Rows of the palette: colours of the look; the last holds pupil, iris radius and cloth pattern."""
-_HAIR, _IRIS, _TEETH, _CLOTH, _EYE = 1, 2, 3, 4, 5
+_HAIR, _IRIS, _TEETH, _CLOTH, _EYE = range(1, len(PALETTE_ROWS))
+
+# numba takes plain numbers of a module for constants, not an enumeration.
+_SKIN_PART, _MOUTH_PART, _TONGUE_PART = int(Part.SKIN), int(Part.MOUTH), int(Part.TONGUE)
+_UPPER_TEETH_PART, _LOWER_TEETH_PART = int(Part.UPPER_TEETH), int(Part.LOWER_TEETH)
+_EYE_PART, _BODY_PART, _HAIR_PART = int(Part.EYE), int(Part.BODY), int(Part.HAIR)
 
 _SOFT: Final = (0.42, 0.2, 0.14)
 """How far light creeps around an edge of flesh, by colour: blood lets red through."""
@@ -163,20 +170,20 @@ def _sheen(normal: Any, view: Any, light: Any) -> float:
 
 @_jit  # type: ignore[untyped-decorator]
 def _albedo(
-    kind: int, texel: Any, place: Any, skin: Any, grain: Any, palette: Any, out: Any
+    part: int, texel: Any, place: Any, skin: Any, grain: Any, palette: Any, out: Any
 ) -> float:
-    """Colour of a material into `out` (4,); returns its gloss."""
-    if kind == 0:
+    """Colour of a part into `out` (4,); returns its gloss."""
+    if part == _SKIN_PART:
         _sample(skin, texel[0], texel[1], out)
         return float(out[3])
-    if kind == 3:
+    if part == _EYE_PART:
         return _eye(place, palette, out)
-    if kind == 4:
+    if part == _TONGUE_PART:
         out[0], out[1], out[2] = 0.42, 0.13, 0.12
         return 0.5
-    if kind in (5, 6):
-        return _tooth(place, palette, kind == 5, out)
-    if kind == 8:
+    if part in (_UPPER_TEETH_PART, _LOWER_TEETH_PART):
+        return _tooth(place, palette, part == _UPPER_TEETH_PART, out)
+    if part == _BODY_PART:
         _sample(skin, texel[0], texel[1], out)
         if out[3] >= 0:
             return float(out[3])
@@ -186,27 +193,27 @@ def _albedo(
         for k in range(3):
             out[k] = palette[_CLOTH, k] * (1 + 0.25 * weave) * (1 - 0.55 * stripe)
         return 0.0
-    if kind == 9:
+    if part == _HAIR_PART:
         return _strand(place, grain, palette, out)
     out[0], out[1], out[2] = 0.26, 0.07, 0.065
-    return 0.25 if kind == 1 else 0.1
+    return 0.25 if part == _MOUTH_PART else 0.1
 
 
 @_jit  # type: ignore[untyped-decorator]
 def _highlight(
-    kind: int, gloss: float, normal: Any, view: Any, lights: Any, lit: float, out: Any
+    part: int, gloss: float, normal: Any, view: Any, lights: Any, lit: float, out: Any
 ) -> None:
     """Mirrored light: glints of eyes, sheen of hair (Kajiya and Kay, 1989), shine of skin."""
     key, fill = lights.key, lights.fill
     first, second = 0.0, 0.0
-    if kind == 3:
+    if part == _EYE_PART:
         first = 2.2 * _shine(normal, view, key[0]) ** 260 * (0.3 + 0.7 * lit)
         second = 0.35 * _shine(normal, view, fill[0]) ** 200
-    elif kind == 9:
+    elif part == _HAIR_PART:
         facing = min(max(_dot(normal, key[0]) * 2 + 0.4, 0.0), 1.0)
         first = 0.16 * (0.4 + gloss) * lit * facing * _sheen(normal, view, key[0]) ** 30
         second = 0.06 * (0.4 + gloss) * _sheen(normal, view, fill[0]) ** 16
-    elif kind < 7:
+    elif part != _BODY_PART:
         cosine = _shine(normal, view, key[0])
         rim = (1 - max(_dot(normal, view), 0.0)) ** 4
         first = (0.10 * gloss * cosine**12 + 0.3 * gloss * gloss * cosine**56) * lit
@@ -221,8 +228,8 @@ class Surface(NamedTuple):
 
     triangles: Any
     """(T, 3) int32."""
-    material: Any
-    """(T,) uint8, ``Material``."""
+    parts: Any
+    """(T,) uint8, ``Part``."""
     position: Any
     """(V, 3) float32, mm, the camera at the origin."""
     normals: Any
@@ -284,7 +291,7 @@ def _pixel(out: Any, t: int, share: Any, surface: Surface, lights: Lights, work:
     place, normal, view = work[0, :3], work[1, :3], work[2, :3]
     spot, own, seen = work[3, :2], work[4, :2], work[5, :1]
     colour, light, bright, soft = work[6], work[7, :3], work[8, :3], work[9, :3]
-    kind, corners = surface.material[t], surface.triangles[t]
+    part, corners = surface.parts[t], surface.triangles[t]
     _blend(corners, share, surface.position, place)
     _blend(corners, share, surface.normals, normal)
     _blend(corners, share, surface.texel, spot)
@@ -294,17 +301,17 @@ def _pixel(out: Any, t: int, share: Any, surface: Surface, lights: Lights, work:
     for k in range(3):
         view[k] = -place[k]
     _unit(view)
-    if _dot(normal, view) < 0 and kind != 0:
+    if _dot(normal, view) < 0 and part != _SKIN_PART:
         for k in range(3):
             normal[k] = -normal[k]
     for k in range(3):
         place[k] += _NORMAL_OFFSET_MM * normal[k]
-        soft[k] = _SOFT[k] if kind < 7 else 0.1
-    gloss = _albedo(kind, spot, own, surface.skin, surface.grain, surface.palette, colour)
+        soft[k] = _SOFT[k] if part < _BODY_PART else 0.1
+    gloss = _albedo(part, spot, own, surface.skin, surface.grain, surface.palette, colour)
     lit = _lit_fraction(lights.shadow, lights.frame, place, lights.bias)
-    if kind in (1, 4, 5, 6):
+    if part in (_MOUTH_PART, _TONGUE_PART, _UPPER_TEETH_PART, _LOWER_TEETH_PART):
         lit *= min(seen[0] * 1.6, 1.0)
     _diffuse(normal, lights, seen[0], lit, soft, light)
-    _highlight(kind, gloss, normal, view, lights, lit, bright)
+    _highlight(part, gloss, normal, view, lights, lit, bright)
     for k in range(3):
         out[k] = colour[k] * light[k] + bright[k] * (0.3 + 0.7 * seen[0])

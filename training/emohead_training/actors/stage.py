@@ -6,7 +6,6 @@ Not here: motion (``performance.py``), cameras and lights (``scene.py``), pixels
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
 import numpy as np
@@ -20,7 +19,7 @@ from emohead_training.actors.looks import Look
 from emohead_training.actors.occlusion import sky_seen, vertex_normals
 from emohead_training.actors.painting import paint_skin, plane_from_points, texels
 
-__all__ = ["Actor", "Material", "dress"]
+__all__ = ["Actor", "dress"]
 
 GRAIN_PX: Final = 256
 _NECK_MM: Final = (-690.0, -570.0)
@@ -28,21 +27,7 @@ _NECK_MM: Final = (-690.0, -570.0)
 _OPEN: Final = {"jawOpen": 0.35, "mouthLowerDown": 0.2, "mouthUpperUp": 0.2}
 
 
-class Material(IntEnum):
-    """How a triangle takes light."""
-
-    SKIN = 0
-    MOUTH = 1
-    SOCKET = 2
-    EYE = 3
-    TONGUE = 4
-    UPPER_TEETH = 5
-    LOWER_TEETH = 6
-    CLOTH = 8
-    HAIR = 9
-
-
-_TWO_SIDED: Final = (Material.HAIR, Material.UPPER_TEETH, Material.LOWER_TEETH)
+_TWO_SIDED: Final = (Part.HAIR, Part.UPPER_TEETH, Part.LOWER_TEETH)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +42,8 @@ class Actor:
     """(H, 3) mm, hair on the resting head."""
     triangles: NDArray[np.int32]
     """(T, 3) into face and hair vertices."""
-    material: NDArray[np.uint8]
-    """(T,) `Material`."""
+    parts: NDArray[np.uint8]
+    """(T,) `Part`."""
     two_sided: NDArray[np.bool_]
     """(T,) whether the back shows."""
     texel: NDArray[np.float32]
@@ -98,7 +83,7 @@ def dress(faces: ActorFaces, person: int, look: Look) -> Actor:
     hair = grow_hair(look, mesh.reference, rest, normals, skin)
     count = len(rest)
     triangles = np.concatenate([mesh.triangles, hair.triangles + np.int32(count)])
-    material = np.concatenate([mesh.parts, np.full(len(hair.triangles), Material.HAIR, np.uint8)])
+    parts = np.concatenate([mesh.parts, np.full(len(hair.triangles), Part.HAIR, np.uint8)])
     reference = np.concatenate([mesh.reference, hair.reference])
     local = _local(mesh)
     return Actor(
@@ -106,8 +91,8 @@ def dress(faces: ActorFaces, person: int, look: Look) -> Actor:
         look=look,
         hair=hair.points,
         triangles=triangles,
-        material=material,
-        two_sided=np.isin(material, _TWO_SIDED),
+        parts=parts,
+        two_sided=np.isin(parts, _TWO_SIDED),
         texel=texels(plane_from_points(reference)),
         local=np.concatenate([local, hair.place]),
         cover=np.concatenate([np.ones(count, np.float32), hair.cover]),
@@ -150,7 +135,7 @@ def _local(mesh: HeadMesh) -> NDArray[np.float32]:
     """Places in eyes (rad from the axis) and rows of teeth (mm)."""
     place = np.zeros((len(mesh.reference), 2), np.float32)
     reference = mesh.reference
-    eyes = np.unique(mesh.triangles[mesh.parts == Material.EYE])
+    eyes = np.unique(mesh.triangles[mesh.parts == Part.EYE])
     for iris in mesh.irises:
         own = eyes[np.sign(reference[eyes, 0]) == np.sign(reference[iris, 0])]
         radius = np.ptp(reference[own, 1]) / 2
@@ -159,7 +144,7 @@ def _local(mesh: HeadMesh) -> NDArray[np.float32]:
         angle = np.arccos(np.clip(-away[:, 2] / np.linalg.norm(away, axis=1), -1, 1))
         around = np.arctan2(away[:, 1], away[:, 0])
         place[own] = np.stack([angle * np.cos(around), angle * np.sin(around)], 1)
-    for row, up in ((Material.UPPER_TEETH, 1), (Material.LOWER_TEETH, -1)):
+    for row, up in ((Part.UPPER_TEETH, 1), (Part.LOWER_TEETH, -1)):
         own = np.unique(mesh.triangles[mesh.parts == row])
         arch = reference[own]
         turn = np.arctan2(arch[:, 0], arch[:, 2].max() + 4 - arch[:, 2])

@@ -30,10 +30,14 @@ CAST_FOLDER: Final = "actors"
 
 @dataclass(frozen=True, kw_only=True)
 class _Performance:
+    """One clip to be filmed."""
+
     key: str
     origin: str
     person: int
+    """Position in the cast."""
     take: int
+    """Number of the person's clip."""
     emotion: str
 
 

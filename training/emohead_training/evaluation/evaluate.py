@@ -70,7 +70,7 @@ class Report:
     details: dict[str, dict[str, Any]]
     """Everything measured, by part."""
     context: dict[str, Any]
-    """Machine, bundle, protocol, judges, sizes, time, and why parts were left out."""
+    """Machine, bundle, protocol, judges, sizes, time, and why parts were left out; no path."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data: the headline numbers at the top, the rest below them."""
@@ -119,7 +119,7 @@ def evaluate_bundle(
         except InputError as err:
             if config.parts:
                 raise
-            skipped[name] = str(err)
+            skipped[name] = str(err).replace(str(config.data), "DATA")
             say(f"{name}: left out: {err}")
             continue
         seconds[name] = round(time.monotonic() - began, 1)

@@ -34,10 +34,6 @@ __all__ = [
     "joined_voices",
 ]
 
-PAIRS_PER_PERSON: Final = 4
-"""Joined voices of each kind."""
-NEAR_S: Final = 1.0
-"""A switch that shows this close to the true one came in time."""
 _SHOWN: Final = (
     "follow_accuracy",
     "follow_switches_heard",
@@ -45,8 +41,6 @@ _SHOWN: Final = (
     "follow_switch_within_1s",
     "follow_false_changes",
 )
-_LOUDNESS: Final = 0.05
-"""Root mean square that voices are brought to: some recordings are very quiet."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,9 +78,7 @@ class RememberingRunner:
         return self._known[key]
 
 
-def joined_voices(
-    data: Path, split: Split, *, per_person: int = PAIRS_PER_PERSON
-) -> Iterator[Joined]:
+def joined_voices(data: Path, split: Split) -> Iterator[Joined]:
     """Join acted sentences of each RAVDESS actor: of two emotions, and of one.
 
     Parameters
@@ -94,8 +86,6 @@ def joined_voices(
     data : Path
         Corpus root.
     split : {"train", "val", "test"}
-    per_person : int
-        Joined voices of each kind.
 
     Yields
     ------
@@ -114,7 +104,8 @@ def joined_voices(
             True: [p for p in pairs if p[0].emotion == p[1].emotion],
         }
         for possible in kinds.values():
-            for index in draw.choice(len(possible), min(per_person, len(possible)), replace=False):
+            count = min(PROTOCOL.follow_pairs, len(possible))
+            for index in draw.choice(len(possible), count, replace=False):
                 yield _join(*possible[index], speaker)
 
 
@@ -239,7 +230,7 @@ def _join(first: VoiceClip, second: VoiceClip, speaker: str) -> Joined:
 
 def _levelled(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     loudness = float(np.sqrt((samples.astype(np.float64) ** 2).mean()))
-    return np.clip(samples * (_LOUDNESS / max(loudness, 1e-6)), -1, 1).astype(np.float32)
+    return np.clip(samples * (PROTOCOL.follow_rms / max(loudness, 1e-6)), -1, 1).astype(np.float32)
 
 
 def _count_hits(
@@ -271,4 +262,4 @@ def _count_switch(
     cut = 1 + int(np.argmin(wrong))
     away = abs(float(times_s[cut - 1] + times_s[cut]) / 2 - voice.switch_s)
     tallies["follow_switch_s"].add(voice.speaker, away)
-    tallies["follow_switch_within_1s"].add(voice.speaker, away <= NEAR_S)
+    tallies["follow_switch_within_1s"].add(voice.speaker, away <= PROTOCOL.follow_near_s)

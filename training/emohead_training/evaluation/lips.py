@@ -38,9 +38,6 @@ __all__ = ["actor_lips", "closure_report", "lip_report"]
 
 log = logging.getLogger(__name__)
 
-UNSEEN_VOICES_SEED = 20_011
-"""Seed of sentences that no training run speaks."""
-
 Moved = NDArray[np.float32]
 
 
@@ -65,7 +62,10 @@ def lip_report(data: Path, runners: LipRunners) -> dict[str, Any]:
     """
     clips = read_spoken_clips(data, ("val", "test"))
     if not clips:
-        raise InputError(f"expected clips with speech of val or test people in {data}, found none")
+        raise InputError(
+            f"expected clips with speech of val or test people in {data}, whose faces were found, "
+            "got none; prepare more footage"
+        )
     moved = [lip_motion(clip, runners) for clip in clips]
     test = [i for i, clip in enumerate(clips) if clip.split == "test"]
     both = lip_figures(clips, moved)
@@ -75,7 +75,7 @@ def lip_report(data: Path, runners: LipRunners) -> dict[str, Any]:
     found |= _lags(clips, moved) | _quivers(clips, moved, runners)
     try:
         found |= _known_sentences(clips, moved, read_prompts(data))
-        spoken = list(synthesise(PROTOCOL.synthesised_s, UNSEEN_VOICES_SEED))
+        spoken = list(synthesise(PROTOCOL.synthesised_s, PROTOCOL.unseen_voices_seed))
     except InputError as err:
         log.warning("no closure on p, b and m: %s", err)
         return found | {"closure_skipped": str(err)}

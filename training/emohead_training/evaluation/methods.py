@@ -59,7 +59,9 @@ torch modules.
 - **Emotion seen**: the most closed frame of each test person and {P.max_portraits} staged
   portraits, asked for six emotions at strength 1, rendered through the whole bundle, judged by a
   network that no training uses; best of its six logits. Its own accuracy on real acted frames
-  stands beside it and bounds what can be expected.
+  stands beside it and bounds what can be expected. Detector and landmarker learnt from the
+  portraits, no other network did. How strongly each emotion moves a face was tried out on rendered
+  frames of train people.
 - **Emotion in landmarks**: one judge has seen the people whose acted clips the styles are measured
   on, and flatters. The other has not; it has only one to five people for each emotion, and its
   accuracy on real acted clips stands beside it.

@@ -1,7 +1,7 @@
-"""The pinned protocol: every constant that the evaluation's numbers depend on, in one place.
+"""The pinned protocol: what the evaluation measures, how much of it and with what tolerance.
 
-A change of any value raises ``version``, which stands in every report.
-Not here: networks, and the bars that numbers must reach (``bars.py``).
+A change of any value raises ``version``, which stands in every report. Not here: networks, the
+constants of a published measure, which stand with it, and the bars (``bars.py``).
 """
 
 from __future__ import annotations
@@ -52,6 +52,16 @@ class Protocol:
     """Seconds of room noise after a clip, of which the second half is measured."""
     silence_dbfs: float = -55.0
     """Level of the room noise."""
+    unseen_voices_seed: int = 20_011
+    """Seed of the synthesised speech: no recipe speaks with it."""
+    follow_pairs: int = 4
+    """Joined voices of a person, of two emotions and as many of one."""
+    follow_near_s: float = 1.0
+    """A switch that shows this close to the true one came in time."""
+    follow_rms: float = 0.05
+    """Root mean square that joined voices are brought to: some recordings are very quiet."""
+    style_clip_s: float = 6.0
+    """Clips of at least this length have halves long enough to measure a style."""
     face_margin_px: int = 14
     """Distance of the background from the landmarks' hull, and of still skin from its features."""
 

@@ -178,8 +178,8 @@ def write_markdown(report: Report, path: Path) -> None:
     lines = [
         "# Quality on held-out people",
         "",
-        "Made by `emohead-train evaluate --data ../shared/data --json quality.json --markdown"
-        f" docs/quality.md` on {context['measured']}; do not edit.",
+        "Made by `emohead-train evaluate --data DATA --json quality.json --markdown "
+        f"docs/quality.md` on {context['measured']}; do not edit.",
         "",
         f"Bundle `{bundle['name']}`, sha256 of its graphs' hashes `{bundle['sha256'][:16]}`. "
         f"{context['machine']}; {context['backend']}. "

@@ -9,7 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +21,11 @@ from emohead.runner import Runner
 from emohead.style.reference import LONGEST_S, USUAL, amplitudes_of, style_from_amplitudes
 from emohead_training.corpus import VideoClip, read_frames, read_sound, read_video_index
 from emohead_training.evaluation.intervals import Tally, numbers_of
+from emohead_training.evaluation.protocol import PROTOCOL
 
 __all__ = ["style_report"]
 
 log = logging.getLogger(__name__)
-
-LEAST_CLIP_S: Final = 6.0
-"""Clips whose halves are long enough to measure a style."""
 
 Tracker = Callable[[VideoClip, Mapping[str, Runner]], LandmarkTrack]
 
@@ -74,7 +72,7 @@ def style_report(
     num_halves = 0
     people: set[str] = set()
     for clip in read_video_index(data, "test", may_be_empty=True):
-        is_long = clip.num_frames >= LEAST_CLIP_S * clip.fps
+        is_long = clip.num_frames >= PROTOCOL.style_clip_s * clip.fps
         if not clip.has_speech or not is_long or clip.self_labelled:
             continue
         try:
@@ -88,8 +86,8 @@ def style_report(
             _judge(tallies, clip.identity, told, shown)
     if not people:
         raise InputError(
-            f"expected clips with speech of {LEAST_CLIP_S:g} s at least of test people in {data}, "
-            "found none; prepare longer recordings"
+            f"expected clips with speech of {PROTOCOL.style_clip_s:g} s at least of test people in "
+            f"{data}, found none; prepare longer recordings"
         )
     return numbers_of(tallies) | {"style_people": len(people), "num_style_halves": num_halves}
 

@@ -78,7 +78,7 @@ def actor_files(cache: Path, seed: int, say: Callable[[str], None]) -> dict[str,
     styles, lips = config_of(_RECIPE, "emotion_landmarks"), config_of(_RECIPE, "neutral_landmarks")
     faces, speech = io.BytesIO(), io.BytesIO()
     say("digital actors: faces in every emotion")
-    write_people(read_people(styles.num_actors, cache, cache / "none", say), faces)
+    write_people(read_people(styles.num_actors, cache, progress=say), faces)
     say("digital actors: speech")
     clips = read_actor_speech(
         cache, num_people=lips.num_actors, count=lips.num_actor_clips, seed=seed, progress=say

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -113,22 +113,14 @@ def _groups(config: PackConfig) -> dict[str, Any]:
     prompts = read_prompts(root)
     films = list(zip(range(len(clips)), _rows(root / "video.csv"), clips, strict=True))
     sounds = list(zip(range(len(voices)), _rows(root / "audio.csv"), voices, strict=True))
-    held_films = [
-        films[i]
-        for split, most in _HELD_CLIPS.items()
-        for i in _held(films, split, [c.identity for c in clips], most)
-    ]
-    held_sounds = [
-        sounds[i]
-        for split, most in _HELD_VOICES.items()
-        for i in _held(sounds, split, [v.speaker for v in voices], most)
-    ]
-    trained = [f for f in films if f[2].split == "train"]
-    heard = [s for s in sounds if s[2].split == "train"]
+    held_films = _held(films, [clip.identity for clip in clips], _HELD_CLIPS)
+    held_sounds = _held(sounds, [voice.speaker for voice in voices], _HELD_VOICES)
+    seen = [film for film in films if film[2].split == "train"]
+    heard = [sound for sound in sounds if sound[2].split == "train"]
     groups: dict[str, Any] = {
         "held clips": Clips(name="clips of val and test", chosen=held_films, prompts=prompts),
         "held voices": Voices(name="voices of val and test", chosen=held_sounds, prompts=prompts),
-        "clips": Clips(name="clips of train", chosen=trained, prompts=prompts),
+        "clips": Clips(name="clips of train", chosen=seen, prompts=prompts),
         "voices": Voices(name="voices of train", chosen=heard, prompts=prompts),
     }
     if config.synthesise:
@@ -137,10 +129,15 @@ def _groups(config: PackConfig) -> dict[str, Any]:
     return groups
 
 
-def _held(found: list[Any], split: str, people: list[str], most: int) -> list[int]:
-    places = [i for i, (_, _, clip) in enumerate(found) if clip.split == split]
-    labels = [found[i][2].emotion for i in places]
-    return [places[k] for k in held_share([people[i] for i in places], labels, most)]
+def _held(found: list[Any], people: list[str], most: Mapping[str, int]) -> list[Any]:
+    """At most so many clips of each person of the sides that are not trained on."""
+    kept = []
+    for split, count in most.items():
+        places = [i for i, (_, _, clip) in enumerate(found) if clip.split == split]
+        labels = [found[i][2].emotion for i in places]
+        chosen = held_share([people[i] for i in places], labels, count)
+        kept += [found[places[k]] for k in chosen]
+    return kept
 
 
 def _rows(index: Path) -> list[dict[str, str]]:
@@ -195,10 +192,12 @@ class _Writer:
         if config.actors:
             cache = config.out.parent / "actors"
             limit = _SHARES["actors"] * total
-            say: Callable[[str], None] = lambda text: self.tell(text, 0, 0)  # noqa: E731
-            self._add_extra("digital actors", actor_files, limit, cache, config.seed, say)
+            self._add_extra("digital actors", actor_files, limit, cache, config.seed, self._say)
         else:
             self.remarks["digital actors"] = "left out: not asked for"
+
+    def _say(self, text: str) -> None:
+        self.tell(text, 0, 0)
 
     def _add_extra(
         self, name: str, make: Callable[..., dict[str, bytes]], limit: float, *arguments: Any

@@ -47,7 +47,8 @@ def _session(path: Path) -> Any:
 
     if not path.is_file():
         raise InputError(
-            f"expected a teacher at {path}, found none; give the corpus folder as --data"
+            f"expected MediaPipe's network at {path}, found none; put it there, or give its folder "
+            "as --teachers"
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -75,6 +76,11 @@ class Teacher:
     ----------
     folder : Path
         Where the teachers' ONNX files and their table lie.
+
+    Raises
+    ------
+    InputError
+        A file is missing.
     """
 
     def __init__(self, folder: Path) -> None:

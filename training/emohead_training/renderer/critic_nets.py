@@ -60,10 +60,14 @@ class OnnxIdentity(nn.Module):
             size = tuple(self.net(torch.zeros(2, 3, 112, 112)).shape)
         except RuntimeError as error:
             raise InputError(
-                f"{path}: expected a network of (N, 3, 112, 112) faces, it takes other inputs"
+                f"{path}: expected a network of (N, 3, 112, 112) faces, it takes other inputs; "
+                "give another as --identity-net"
             ) from error
         if len(size) != 2 or size[0] != 2:
-            raise InputError(f"{path}: expected embeddings (2, D) of two faces, got {size}")
+            raise InputError(
+                f"{path}: expected embeddings (2, D) of two faces, got {size}; give another "
+                "network as --identity-net"
+            )
 
     def forward(self, image_B3HW: Tensor) -> Tensor:
         """Identity (B, D), unit norm, of RGB in [0, 1]."""
@@ -100,8 +104,8 @@ def _own(out: Path) -> IdentityNet:
     path = weights_path(out, "identity")
     if not path.is_file():
         raise InputError(
-            f"{path} is missing; run the stage identity first, or give --perceptual and "
-            "--identity-net"
+            f"expected the identity net at {path}, found none; run the stage identity first, or "
+            "give --perceptual and --identity-net"
         )
     net = IdentityNet()
     load_weights(net, path, "identity")

@@ -95,7 +95,10 @@ def vgg_tensors(path: Path) -> dict[str, Tensor]:
     names = [f"{layer}.{kind}" for layer in _VGG_LAYERS for kind in ("weight", "bias")]
     missing = [name for name in names if name not in stored]
     if missing:
-        raise InputError(f"{path}: expected VGG-19 layers, {missing[0]!r} is missing")
+        raise InputError(
+            f"{path}: expected VGG-19 layers, {missing[0]!r} is missing; give the file of the "
+            "published style-transfer encoder as --perceptual"
+        )
     return {name: stored[name] for name in names}
 
 

@@ -43,14 +43,19 @@ class OnnxNetwork(nn.Module):
         from onnx import helper, numpy_helper
 
         if not path.is_file():
-            raise InputError(f"expected a network at {path}, found no file")
+            raise InputError(f"expected a network at {path}, found no file; mend --identity-net")
         try:
             graph = onnx.load(path).graph
         except Exception as error:
-            raise InputError(f"{path}: expected an ONNX file, it cannot be read") from error
+            raise InputError(
+                f"{path}: expected an ONNX file, it cannot be read; give another as --identity-net"
+            ) from error
         unknown = sorted({n.op_type for n in graph.node} - {*_OPERATORS, "Constant"})
         if unknown:
-            raise InputError(f"{path}: the operators {', '.join(unknown)} are not known here")
+            raise InputError(
+                f"{path}: the operators {', '.join(unknown)} are not known here; give a plain "
+                "convolutional face network as --identity-net, or leave it out"
+            )
         constants = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
         self._nodes: list[tuple[str, list[str], str, Attributes]] = []
         for node in graph.node:

@@ -57,7 +57,7 @@ class DigitalPeople:
 def read_people(
     num_actors: int,
     cache: Path,
-    packed: Path,
+    packed: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> DigitalPeople:
     """Read the digital actors of a data pack, or let a cast act, baking it the first time.
@@ -68,7 +68,7 @@ def read_people(
         Size of the cast, of whom those of the train side act.
     cache : Path
         Folder for baked casts.
-    packed : Path
+    packed : Path, optional
         ``ACTOR_FACES_FILE`` of the corpus; taken where it exists, and needs no anny.
     progress : callable, optional
         Told what takes long.
@@ -76,8 +76,13 @@ def read_people(
     Returns
     -------
     DigitalPeople
+
+    Raises
+    ------
+    InputError
+        A cast must be baked or speak, and anny or a synthesizer is not installed.
     """
-    if packed.is_file():
+    if packed is not None and packed.is_file():
         return _unpacked(packed)
     cast = ActorFaces.load(num_actors, _CAST_SEED, cache, progress)
     return DigitalPeople(clips=digital_faces(cast), fields=action_fields(cast))

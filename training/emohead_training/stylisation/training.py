@@ -1,4 +1,4 @@
-"""Training of G with D_src and D_cls: the paper's losses, plus a supervised mean style.
+"""Training of G with D_src and D_cls: the paper's losses (equations 3 to 6) and a mean style.
 
 The way back of the cycle undoes the step, because a step to neutral is by construction none.
 Not here: networks (`models/`), batches (`batches.py`), judging (`measure.py`).
