@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import itertools
 import json
 import os
 import statistics
@@ -43,16 +44,15 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 class Blank(Runner):
-    """Renderer that keeps the contract and paints nothing."""
+    """Stands for the renderer: hands its state on, and paints one black pixel."""
 
     def _run(self, feed: dict[str, Any]) -> dict[str, Any]:
         states = {s.output: feed[s.input] for s in self.spec.state}
         batch = next(iter(feed.values())).shape[0]
-        given = {}
-        for tensor in self.spec.outputs:
-            shape = [batch, *(n if isinstance(n, int) else 1 for n in tensor.dims[1:])]
-            given[tensor.name] = states.get(tensor.name, np.zeros(shape, np.float32))
-        return given
+        return {
+            t.name: states.get(t.name, np.zeros((batch, *(1 for _ in t.dims[1:])), np.float32))
+            for t in self.spec.outputs
+        }
 
 
 def head_without_renderer() -> TalkingHead:
@@ -75,30 +75,31 @@ def measured() -> dict[str, float]:
     }
 
 
+def pieces() -> Iterator[tuple[np.ndarray, bool]]:
+    """Sample voice without end, in pieces; whether a pause follows, as after every fourth time."""
+    voice = read_audio(SAMPLE_SPEECH).samples
+    for sentence in itertools.count(1):
+        for start in range(0, len(voice), PIECE):
+            ends = start + PIECE >= len(voice)
+            yield voice[start : start + PIECE], ends and sentence % 4 == 0
+
+
 def live(minutes: int) -> Iterator[dict[str, float]]:
     """Speak for so many minutes; yields what is held after each, and the time a frame took."""
-    head = head_without_renderer()
-    voice = read_audio(SAMPLE_SPEECH).samples
+    head, speech = head_without_renderer(), pieces()
     with head.stream(head.portrait(SAMPLE_FACE), sample_rate=SAMPLE_RATE_HZ) as stream:
-        sentence, at, video, sound = 0, 0, 0, 0
+        video, sound = 0, 0
         for minute in range(1, minutes + 1):
             times = []
-            for _ in range(600):
-                piece = voice[at : at + PIECE]
-                at += PIECE
-                last = at >= len(voice)
-                if last:
-                    sentence, at = sentence + 1, 0
+            for piece, last in itertools.islice(speech, 600):
                 began = time.process_time()
-                stream.push_audio(piece, last=last and sentence % 4 == 0)
-                shown = 0
-                for frame in stream:
-                    is_video = isinstance(frame, VideoFrame)
-                    shown += is_video
-                    sound += 0 if is_video else len(frame.samples)
-                video += shown
-                if shown:
-                    times.append((time.process_time() - began) / shown)
+                stream.push_audio(piece, last=last)
+                frames = list(stream)
+                pictures = sum(isinstance(frame, VideoFrame) for frame in frames)
+                if pictures:
+                    times.append((time.process_time() - began) / pictures)
+                video += pictures
+                sound += sum(len(f.samples) for f in frames if not isinstance(f, VideoFrame))
             apart = abs(video / stream.fps - sound / SAMPLE_RATE_HZ)
             yield {
                 "at": minute,
@@ -156,36 +157,45 @@ def page(folder: Path) -> str:
     for mode, (unit, timing) in UNITS.items():
         result = json.loads((folder / f"{mode}.json").read_text(encoding="utf-8"))
         points = result["points"]
-        rise, error = slope(points, "rss_mib")
-        pace, pace_error = slope(points, timing)
-        last = points[-1]
         text += [
-            f"## {mode.capitalize()}: {last['at']} {unit}s",
+            f"## {mode.capitalize()}: {points[-1]['at']} {unit}s",
             "",
             f"{result['machine']}, {result['measured']}.",
             "",
-            "| what | first | last | slope in the second half |",
-            "|---|---|---|---|",
-            f"| resident memory, MiB | {points[0]['rss_mib']} | {last['rss_mib']} | "
-            f"{rise:.4f} ± {error:.4f} a {unit} |",
-            f"| {timing.replace('_cpu_ms', ', processor ms, median')} | {points[0][timing]} | "
-            f"{last[timing]} | {pace:.4f} ± {pace_error:.4f} a {unit} |",
-            f"| open descriptors | {points[0]['descriptors']} | {last['descriptors']} | |",
-            f"| threads | {points[0]['threads']} | {last['threads']} | |",
+            *_table(points, unit, timing),
+            *_plots(points, mode),
+            "",
         ]
-        if "apart_ms" in last:
-            worst = max(p["apart_ms"] for p in points)
-            text.append(
-                f"| pictures and sound apart, ms | {points[0]['apart_ms']} | "
-                f"{last['apart_ms']} | worst {worst} |"
-            )
-        for key, label in (("rss_mib", "resident memory, MiB"), (timing, "processor ms, median")):
-            series = Series(name=mode, x=[p["at"] for p in points], y=[p[key] for p in points])
-            name = f"endurance-{mode}-{key.replace('_', '-')}.svg"
-            (DOCS / "images" / name).write_text(_standing(lines([series], unit, label)), "utf-8")
-            text += ["", f"![{label}, {mode}](images/{name})"]
-        text.append("")
     return "\n".join(text)
+
+
+def _table(points: list[dict[str, float]], unit: str, timing: str) -> Iterator[str]:
+    first, last = points[0], points[-1]
+    yield "| what | first | last | slope in the second half |"
+    yield "|---|---|---|---|"
+    for key, label in (
+        ("rss_mib", "resident memory, MiB"),
+        (timing, timing.replace("_cpu_ms", ", processor ms, median")),
+    ):
+        rise, error = slope(points, key)
+        yield f"| {label} | {first[key]} | {last[key]} | {rise:.4f} ± {error:.4f} a {unit} |"
+    yield f"| open descriptors | {first['descriptors']} | {last['descriptors']} | |"
+    yield f"| threads | {first['threads']} | {last['threads']} | |"
+    if "apart_ms" in last:
+        worst = max(p["apart_ms"] for p in points)
+        apart = (first["apart_ms"], last["apart_ms"])
+        yield f"| pictures and sound apart, ms | {apart[0]} | {apart[1]} | worst {worst} |"
+
+
+def _plots(points: list[dict[str, float]], mode: str) -> Iterator[str]:
+    """Write the plots; give what the page shows them with."""
+    unit, timing = UNITS[mode]
+    for key, label in (("rss_mib", "resident memory, MiB"), (timing, "processor ms, median")):
+        series = Series(name=mode, x=[p["at"] for p in points], y=[p[key] for p in points])
+        name = f"endurance-{mode}-{key.replace('_', '-')}.svg"
+        (DOCS / "images" / name).write_text(_standing(lines([series], unit, label)), "utf-8")
+        yield ""
+        yield f"![{label}, {mode}](images/{name})"
 
 
 def _standing(svg: str) -> str:

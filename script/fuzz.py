@@ -44,7 +44,8 @@ def _targets() -> list[str]:
     code = (
         "from tests.hostile.targets import TARGETS; import sys; sys.stdout.write(' '.join(TARGETS))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, stdout=subprocess.PIPE)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE)
     return done.stdout.split()
 
 

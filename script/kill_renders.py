@@ -28,7 +28,7 @@ from emohead.samples import SAMPLE_FACE
 SECONDS = 0.4
 FRAMES = 12
 LAST_S = 120.0
-"""What is still running then is counted as hanging."""
+"""What is still running then hangs, which counts as failed."""
 
 
 def render_process(speech: Path, out: Path) -> subprocess.Popen[bytes]:
@@ -37,6 +37,16 @@ def render_process(speech: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
+
+
+def succeeds(process: subprocess.Popen[bytes]) -> bool:
+    """Wait for a render; whether it ended well and in time."""
+    try:
+        return process.wait(LAST_S) == 0
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
 
 
 def is_whole(video: Path) -> bool:
@@ -70,8 +80,8 @@ def kill_renders(count: int, seed: int, folder: Path) -> dict[str, Any]:
     speech = folder / "speech.wav"
     _write_speech(speech)
     began = time.monotonic()
-    if render_process(speech, folder / "warm.mp4").wait(LAST_S) or not is_whole(
-        folder / "warm.mp4"
+    if not (
+        succeeds(render_process(speech, folder / "warm.mp4")) and is_whole(folder / "warm.mp4")
     ):
         raise SystemExit("the unbroken render failed: nothing can be learnt from broken ones")
     usual_s = time.monotonic() - began
@@ -88,7 +98,7 @@ def kill_renders(count: int, seed: int, folder: Path) -> dict[str, Any]:
     there = [video for video in videos if video.exists()]
     broken = [video.name for video in there if not is_whole(video)]
     leftovers = len(list(folder.glob(".*.part")))
-    again = render_process(speech, videos[0]).wait(LAST_S)
+    again = succeeds(render_process(speech, videos[0]))
     return {
         "killed": killed,
         "finished": count - killed,
@@ -96,7 +106,7 @@ def kill_renders(count: int, seed: int, folder: Path) -> dict[str, Any]:
         "absent": count - len(there),
         "broken": broken,
         "leftovers": leftovers,
-        "after": again == 0 and is_whole(videos[0]),
+        "after": again and is_whole(videos[0]),
     }
 
 
