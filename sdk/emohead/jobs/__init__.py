@@ -15,7 +15,8 @@ renders several jobs at once. ``render`` never raises for a job that fails: the 
 * ``reading.py``: ``read_jobs`` streams JSONL or CSV; a bad line becomes a failed ``Record``.
 * ``record.py``: ``Record``, what became of a job; ``log.py``: the append-only file of them.
 * ``hashing.py``: ``job_key``, equal for jobs that give the same video.
-* ``rendering.py``: ``JobRenderer``, ``render_job``; ``inputs.py``: files and clip of one job.
+* ``rendering.py``: ``JobRenderer``, ``render_job``; ``inputs.py``: files and clip of one job;
+  ``faces.py``: faces that several jobs show.
 
 Slow to import (pydantic). Not here: spreading jobs over machines (``emohead.farm``).
 """

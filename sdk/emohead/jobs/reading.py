@@ -96,14 +96,7 @@ def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
 
 def _rows(file: TextIO, path: Path) -> Iterator[Parsed]:
     reader = csv.reader(text for _, text in _lines(file))
-    header = [name.strip() for name in next(reader, [])]
-    unknown = [name for name in header if name not in (*Job.model_fields, *_PLACE)]
-    missing = [n for n in ("face", "speech", "output") if n not in header]
-    if unknown or missing or len(set(header)) != len(header):
-        raise InputError(
-            f"{path}: expected a header with face, speech, output and other fields of a job, got "
-            f"{','.join(header)[:200] or 'nothing'}: see docs/farm.md"
-        )
+    header = _header(reader, path)
     while True:
         try:
             cells = next(reader)
@@ -114,6 +107,22 @@ def _rows(file: TextIO, path: Path) -> Iterator[Parsed]:
             continue
         if any(cell.strip() for cell in cells):
             yield reader.line_num, ",".join(cells), _fields(header, cells)
+
+
+def _header(reader: Iterator[list[str]], path: Path) -> list[str]:
+    """Read the names of the fields; raises InputError where they are not those of a job."""
+    try:
+        header = [name.strip() for name in next(reader, [])]
+    except csv.Error as err:
+        raise InputError(f"{path}: expected a header of CSV, got {err}: see docs/farm.md") from err
+    unknown = [name for name in header if name not in (*Job.model_fields, *_PLACE)]
+    missing = [n for n in ("face", "speech", "output") if n not in header]
+    if unknown or missing or len(set(header)) != len(header):
+        raise InputError(
+            f"{path}: expected a header with face, speech, output and other fields of a job, got "
+            f"{','.join(header)[:200] or 'nothing'}: see docs/farm.md"
+        )
+    return header
 
 
 def _fields(header: list[str], cells: list[str]) -> dict[str, Any] | InputError:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from emohead.closing import Closing
 from emohead.errors import InputError
+from emohead.jobs.faces import Faces
 from emohead.jobs.hashing import MISSING, file_sha256, input_hashes, job_key
 from emohead.jobs.inputs import animate_job, find_face, read_inputs, shown_emotion
 from emohead.jobs.record import (
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from emohead.portrait import Portrait
 
 __all__ = ["Cancel", "JobRenderer", "output_path", "render_job"]
-
-MAX_FACES: Final = 64
-"""Prepared faces that a renderer remembers."""
 
 
 class Cancel(Protocol):
@@ -87,7 +84,7 @@ class JobRenderer(Closing):
             self._executor = head.executor(max_batch=min(tracks, 16), lanes=lanes)
         # Networks that hold state on a device are for one thread at a time.
         self._lock = threading.Lock()
-        self._faces: OrderedDict[tuple[Any, ...], Portrait] = OrderedDict()
+        self._faces = Faces()
 
     def render(
         self,
@@ -182,12 +179,7 @@ class JobRenderer(Closing):
         key = (hashes["face"], job.face_box, hashes.get("landmarks"))
         if MISSING in key:
             return find_face(self.head, job)  # says what is wrong
-        if key not in self._faces:
-            self._faces[key] = find_face(self.head, job)
-            while len(self._faces) > MAX_FACES:
-                self._faces.popitem(last=False)
-        self._faces.move_to_end(key)
-        return self._faces[key]
+        return self._faces.get(key, lambda: find_face(self.head, job))
 
 
 def render_job(

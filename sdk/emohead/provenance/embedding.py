@@ -79,7 +79,21 @@ def room(manifest: ClipManifest) -> str:
 
 
 def fill_room(path: Path, placeholder: str, manifest: ClipManifest) -> None:
-    """Write the manifest where the file holds what ``room`` made."""
+    """Write the manifest where the file holds what ``room`` made.
+
+    Parameters
+    ----------
+    path : Path
+        A finished video.
+    placeholder : str
+        From ``room``.
+    manifest : ClipManifest
+
+    Raises
+    ------
+    EmoheadError
+        If the file does not hold it, or the manifest has outgrown it.
+    """
     wanted = placeholder.encode("ascii")
     given = _text(manifest).encode("ascii")
     if len(given) > len(wanted):

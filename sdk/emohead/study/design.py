@@ -38,6 +38,11 @@ def latin_square(size: int) -> NDArray[np.intp]:
     (size or 2 * size, size) intp
         One order a row; an odd size needs the mirrored rows too.
 
+    Raises
+    ------
+    InputError
+        If there is nothing to order.
+
     References
     ----------
     .. [1] Williams, Experimental Designs Balanced for the Estimation of Residual Effects of

@@ -57,6 +57,11 @@ def wilcoxon_p(differences: ArrayLike) -> float | None:
     -------
     float, (0, 1], or None where nothing differs
 
+    Raises
+    ------
+    InputError
+        If a difference is not finite.
+
     References
     ----------
     .. [1] Wilcoxon, Individual Comparisons by Ranking Methods, Biometrics Bulletin 1, 1945.

@@ -62,9 +62,10 @@ class FakeHead:
     backend: Any = field(default_factory=lambda: SimpleNamespace(name="fake"))
 
     def portrait(self, photo: Path, **how: Any) -> Any:
-        if np.ptp(read_image(photo)) == 0:
+        pixels = read_image(photo)
+        if np.ptp(pixels) == 0:
             raise InputError("expected a photo of a face, got none")
-        return photo
+        return SimpleNamespace(photo=pixels)
 
     def animate(self, face: Any, speech: Any, *, seed: int, **how: Any) -> FakeClip:
         mark = self.diary.with_name("died")

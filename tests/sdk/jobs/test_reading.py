@@ -66,6 +66,7 @@ def test_csv_has_the_same_fields(tmp_path: Path) -> None:
         ("jobs.txt", "", "ends in .jsonl or .csv"),
         ("jobs.csv", "face,speech\n", "expected a header"),
         ("jobs.csv", "face,speech,output,colour\n", "expected a header"),
+        ("jobs.csv", "face" * 50_000 + "\n", "expected a header of CSV"),
         ("jobs.csv", "", "got nothing"),
     ],
 )

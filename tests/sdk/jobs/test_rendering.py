@@ -7,14 +7,17 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from emohead.errors import BackendError
 from emohead.head import TalkingHead
 from emohead.jobs import Job, JobRenderer, job_key, read_record, render_job
+from emohead.jobs.faces import Faces
 from emohead.jobs.hashing import file_sha256
 
 MakeJob = Callable[..., Job]
@@ -150,3 +153,24 @@ def test_no_input_is_overwritten(
     beside = render_job(head, make_job(emotion_track=track, output="anna.mp4"), tmp_path)
     assert "would take the place of" in " ".join(beside.notes)
     assert (talk.read_bytes(), track.read_bytes()) == before
+
+
+def test_faces_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers' photos are large: a service would fill the memory with them."""
+    monkeypatch.setattr("emohead.jobs.faces.MOST_BYTES", 2_500)
+    faces, made = Faces(), list[str]()
+
+    def get(name: str, num_bytes: int = 1000) -> None:
+        def make() -> Any:
+            made.append(name)
+            return SimpleNamespace(photo=np.zeros(num_bytes, np.uint8))
+
+        faces.get(name, make)
+
+    for name in ("a", "b", "a", "c", "a", "b"):
+        get(name)
+    assert made == ["a", "b", "c", "b"]
+    get("huge", 9_000)
+    get("huge", 9_000)
+    get("a")
+    assert made[4:] == ["huge", "a"]
