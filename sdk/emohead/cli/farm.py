@@ -15,15 +15,13 @@ import typer
 from typer.core import TyperGroup
 
 from emohead.cli.options import AsJson, BackendOption, PrecisionOption
-from emohead.cli.reporting import EXIT_INTERRUPTED, ends_cleanly, print_json, say
+from emohead.cli.reporting import EXIT_FAILED, EXIT_INTERRUPTED, ends_cleanly, print_json, say
 
 if TYPE_CHECKING:
     from emohead.farm import FarmOptions, FarmState
 
-__all__ = ["EXIT_FAILED", "farm"]
+__all__ = ["farm"]
 
-EXIT_FAILED: Final = 5
-"""The farm is through, and at least one job has no video."""
 _DEFAULT: Final = "run"
 
 

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emohead.cli.options import AsJson, VideoOut
-from emohead.cli.reporting import ends_cleanly, print_json, print_rows, printable, progress_bar
+from emohead.cli.reporting import (
+    EXIT_ALTERED,
+    ends_cleanly,
+    print_json,
+    print_rows,
+    printable,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from emohead.provenance.replaying import Replay
 
-__all__ = ["EXIT_DIFFERS", "replay"]
-
-EXIT_DIFFERS = 4
-"""Landmarks or frames came out as other bytes."""
+__all__ = ["replay"]
 
 
 @ends_cleanly
@@ -44,7 +48,7 @@ def replay(
         )
     _report(result, as_json)
     if not (result.landmarks_same and result.frames_same):
-        raise typer.Exit(EXIT_DIFFERS)
+        raise typer.Exit(EXIT_ALTERED)
 
 
 def _report(result: Replay, as_json: bool) -> None:

@@ -16,6 +16,9 @@ from emohead.errors import EmoheadError
 
 __all__ = [
     "DEBUG_VARIABLE",
+    "EXIT_ALTERED",
+    "EXIT_FAILED",
+    "EXIT_FOREIGN",
     "EXIT_INTERNAL",
     "EXIT_INTERRUPTED",
     "EXIT_UNHEARD",
@@ -32,6 +35,12 @@ EXIT_INTERNAL = 1
 """A mistake of ours."""
 EXIT_UNUSABLE = 2
 """Something given, or this machine, cannot be used; the message says what to do."""
+EXIT_FOREIGN = 3
+"""A video does not say that emohead made it."""
+EXIT_ALTERED = 4
+"""It says so, and is not what was written; or came out as other bytes when it was repeated."""
+EXIT_FAILED = 5
+"""A farm is through, and at least one job has no video."""
 EXIT_INTERRUPTED = 130
 """Ctrl-C."""
 EXIT_UNHEARD = 141

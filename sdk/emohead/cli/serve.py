@@ -22,7 +22,9 @@ def serve(
     port: PortOption = 8000,
     api_key: Annotated[
         str | None,
-        typer.Option(envvar="EMOHEAD_API_KEY", help="What callers must present; see --host."),
+        typer.Option(
+            envvar="EMOHEAD_API_KEY", help="Key that callers must present, 16 characters or more."
+        ),
     ] = None,
     data_dir: Annotated[
         Path, typer.Option(help="Folder of renders; made where it is missing.")

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emohead.cli.options import AsJson
-from emohead.cli.reporting import ends_cleanly, print_json, print_rows
+from emohead.cli.reporting import (
+    EXIT_ALTERED,
+    EXIT_FOREIGN,
+    ends_cleanly,
+    print_json,
+    print_rows,
+)
 from emohead.errors import InputError
 
 if TYPE_CHECKING:
     from emohead.provenance.verifying import Verdict
 
-__all__ = ["EXIT_ALTERED", "EXIT_FOREIGN", "verify"]
-
-EXIT_FOREIGN = 3
-"""The file does not say that emohead made it."""
-EXIT_ALTERED = 4
-"""It says so, and something does not agree."""
+__all__ = ["verify"]
 
 
 @ends_cleanly

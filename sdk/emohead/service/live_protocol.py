@@ -9,13 +9,13 @@ import struct
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field
 
 from emohead.life import BLINK_RATE, GAZE
 from emohead.liveliness import HEAD_MOTION
 from emohead.motion import FPS
 
-__all__ = ["HEADER_BYTES", "Command", "Media", "Start", "pack", "read_command", "unpack"]
+__all__ = ["HEADER_BYTES", "Media", "Start", "pack", "read_command", "unpack"]
 
 _HEADER: Final = struct.Struct("<BBHIQ")
 HEADER_BYTES: Final = _HEADER.size
@@ -55,17 +55,13 @@ class Start(_Message):
     gaze: float = GAZE
 
 
-class _Word(_Message):
+class _Command(_Message):
     type: Literal["flush", "interrupt", "clear", "stop"]
-
-
-Command = _Word
-_COMMANDS: Final = TypeAdapter(_Word)
 
 
 def read_command(text: str) -> str:
     """Understand a later message of a caller; raises ``pydantic.ValidationError``."""
-    return _COMMANDS.validate_json(text).type
+    return _Command.model_validate_json(text).type
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ Not here: widgets and events.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import shutil
@@ -26,6 +25,7 @@ from emohead.clip import Clip
 from emohead.emotion.files import write_track
 from emohead.emotion.track import EmotionTrack
 from emohead.errors import InputError
+from emohead.hashing import file_sha256
 from emohead.head import TalkingHead
 from emohead.portrait import Portrait
 from emohead.studio.keyframes import rows_from_track
@@ -216,9 +216,9 @@ def _stem(path: str | Path | None) -> str:
 
 def _digest(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as err:
-        raise InputError(f"the file {path.name} is gone ({err.strerror}): upload it again") from err
+        return file_sha256(path)
+    except InputError as err:
+        raise InputError(f"the file {path.name} is gone: upload it again") from err
 
 
 class _Recent(Generic[Value]):
