@@ -101,7 +101,7 @@ def writable_folder(folder: str | Path, what: str) -> Path:
     Raises
     ------
     InputError
-        If it cannot be made, or is write-protected.
+        If it cannot be made or written to.
     """
     place = Path(folder)
     try:
@@ -110,8 +110,7 @@ def writable_folder(folder: str | Path, what: str) -> Path:
         raise InputError(
             f"the {what} {folder} cannot be made ({err.strerror}): choose another place"
         ) from err
-    if not os.access(place, os.W_OK):
-        raise InputError(f"the {what} {folder} is read-only: choose another place")
+    reserve(place / "trial").unlink()
     return place
 
 
@@ -148,7 +147,7 @@ def _are_one(first: Path, second: Path) -> bool:
 
 
 @contextmanager
-def whole_file(target: Path, what: str) -> Iterator[Path]:
+def whole_file(target: Path, what: str, suffix: str | None = None) -> Iterator[Path]:
     """Give a hidden path to write to, which takes `target`'s place if all went well.
 
     Parameters
@@ -157,18 +156,20 @@ def whole_file(target: Path, what: str) -> Iterator[Path]:
         From ``check_target``.
     what : str
         How messages call the file.
+    suffix : str, optional
+        Ending of the hidden name; that of `target` by default, for writers that go by it.
 
     Yields
     ------
     Path
-        Beside `target`, with its suffix.
+        An empty file beside `target`.
 
     Raises
     ------
     InputError
         If the file cannot be written.
     """
-    temporary = reserve(target, target.suffix)
+    temporary = reserve(target, target.suffix if suffix is None else suffix)
     try:
         yield temporary
         os.replace(temporary, target)

@@ -240,7 +240,7 @@ class Client(Closing):
             If it cannot be written.
         """
         target, video = Path(path), self._opened(f"/v1/renders/{render_id}/video")
-        with whole_file(target, "video") as place, video as answer, place.open("xb") as file:
+        with whole_file(target, "video") as place, video as answer, place.open("wb") as file:
             for block in answer.iter_bytes():
                 file.write(block)
         return target

@@ -5,9 +5,7 @@ Not here: the log (``log.py``), when a job is tried again (``emohead.farm``).
 
 from __future__ import annotations
 
-import os
 import platform
-import secrets
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from functools import cache
@@ -19,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 import emohead
 from emohead.errors import EmoheadError, InputError
 from emohead.jobs.schema import Job
+from emohead.whole_files import whole_file
 
 __all__ = [
     "Failure",
@@ -176,14 +175,8 @@ def write_record(record: Record, video: Path) -> Path:
         If the folder cannot be written to.
     """
     target = record_path(video)
-    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}.part")
-    try:
-        temporary.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, target)
-    except OSError as err:
-        raise InputError(f"the record {target} cannot be written ({err.strerror})") from err
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(target, "record", ".part") as place:  # as leftovers of its video end
+        place.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return target
 
 
