@@ -1,7 +1,7 @@
 """Speech in: any file that FFmpeg reads, or an array, becomes mono 16 kHz float32.
 
 Decoding streams in blocks, and long speech waits in a temporary file (``spool.py``): memory does
-not grow with it. Called by ``head.py``.
+not grow with it. Called by everything that hears.
 Not here: spectrograms (``mel.py``, ``emotion/windows.py``) and writing sound (``video.py``).
 """
 

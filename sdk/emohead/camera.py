@@ -1,6 +1,6 @@
 """From canonical faces to image points: head motion, the portrait's pose, projection.
 
-Called by ``head.py``. Not here: how the head moves (``motion.py``).
+Called by ``performance.py`` and live streams. Not here: how the head moves (``motion.py``).
 """
 
 from __future__ import annotations

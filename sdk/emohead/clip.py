@@ -1,6 +1,6 @@
 """A clip: landmarks of every frame are known, pixels are made when asked for.
 
-Made by ``TalkingHead.animate``. Not here: how the landmarks came about (``head.py``).
+Made by ``TalkingHead.animate``. Not here: how the landmarks came about (``offline.py``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Pictures in: a photo becomes (height, width, 3) uint8 RGB.
 
-Called by ``portrait.py`` and the command line. Not here: finding the face, resizing.
+Called by ``head.py``, ``portrait.py``, the service and the studio.
+Not here: finding the face, resizing.
 """
 
 from __future__ import annotations

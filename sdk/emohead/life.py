@@ -1,7 +1,7 @@
 """Life of the eyes where the voice gives none: blinks and glances, seeded.
 
 Pure functions of time and seed, so any chunking gives the same eyes; they move canonical landmarks
-after stylisation. Called by ``head.py``. Not here: emotion, and head motion (``motion.py``).
+after stylisation. Called by ``liveliness.py``. Not here: emotion, and head motion (``motion.py``).
 """
 
 from __future__ import annotations

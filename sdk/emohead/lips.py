@@ -1,12 +1,13 @@
 """Speech to neutral lip motion: mel, content code, displacement of the anchor's landmarks.
 
 One accumulator runs offline and streams alike; every sum lies on a grid fixed in time, so the
-result does not depend on how the sound was cut. Called by the pipeline. Not here: emotion.
+result does not depend on how the sound was cut. Called by ``performance.py``. Not here: emotion.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from emohead.stages import (
     CONTENT_LEFT_FRAMES,
     CONTENT_RIGHT_FRAMES,
     CONTENT_SIZE,
+    MOTION_FPS,
     NEUTRAL_LANDMARKS,
     NUM_LANDMARKS,
     NUM_MEL_BANDS,
@@ -30,8 +32,6 @@ from emohead.stages import (
 
 __all__ = ["LEAD_FRAMES", "LOOK_AHEAD_SAMPLES", "LipRunners", "LipSync", "code_at", "speech_gate"]
 
-FPS: Final = 30
-"""Rate of the motion, frames a second."""
 LEAD_FRAMES: Final = 3
 """Video frames of speech that the LSTM has heard beyond the frame it moves: lips move first."""
 
@@ -52,13 +52,15 @@ _SPEAKER_EVERY: Final = SPEAKER_FRAMES // CONTENT_CENTRE_FRAMES
 _SPEAKER_MEMORY: Final = 0.8
 
 _MEL_PER_SECOND: Final = SAMPLE_RATE_HZ / CONTENT_HOP
+_MEL_PER_FRAME: Final = Fraction(SAMPLE_RATE_HZ, CONTENT_HOP * MOTION_FPS)
+"""Mel frames a video frame: 25 in 12."""
 _GATE_BEFORE: Final = round(GATE_BEFORE_S * _MEL_PER_SECOND)
 _GATE_AFTER: Final = round(GATE_AFTER_S * _MEL_PER_SECOND)
 _MEL_AHEAD: Final = CONTENT_CENTRE_FRAMES + CONTENT_RIGHT_FRAMES + BLOCK_FRAMES
 LOOK_AHEAD_SAMPLES: Final = (
     (CONTENT_CENTRE_FRAMES + CONTENT_RIGHT_FRAMES) * CONTENT_HOP
     + CONTENT_SETTINGS.n_fft // 2
-    + LEAD_FRAMES * SAMPLE_RATE_HZ // FPS
+    + LEAD_FRAMES * SAMPLE_RATE_HZ // MOTION_FPS
 )
 """At most this much sound after a frame's own time is needed before the frame is given.
 
@@ -108,6 +110,11 @@ class _Track:
         self.rows, self.first = self.rows[count:], self.first + count
 
 
+def _mel_frame(frame: int) -> int:
+    """Last mel frame at or before a video frame."""
+    return int(frame * _MEL_PER_FRAME // 1)
+
+
 def code_at(codes: Array, frame: int, first: int = 0) -> Array:
     """Content code at a video frame's time, linear between mel frames.
 
@@ -124,9 +131,9 @@ def code_at(codes: Array, frame: int, first: int = 0) -> Array:
     -------
     (64,) float32
     """
-    index, twelfths = divmod(25 * frame, 12)
+    index, rest = divmod(frame * _MEL_PER_FRAME, 1)
     low, high = codes[index - first], codes[index + 1 - first]
-    share = np.float32(twelfths / 12)
+    share = np.float32(float(rest))
     return np.asarray((1 - share) * low + share * high, np.float32)
 
 
@@ -150,7 +157,7 @@ def speech_gate(spoken: NDArray[np.bool_], frame: int, first: int = 0) -> float:
     reach = len(GATE_TAPER) // 2
     total = 0
     for weight, near in zip(GATE_TAPER, range(frame - reach, frame + reach + 1), strict=True):
-        mel = 25 * near // 12
+        mel = _mel_frame(near)
         heard = spoken[max(0, mel - _GATE_AFTER - first) : max(0, mel + _GATE_BEFORE + 1 - first)]
         total += weight * bool(heard.any())
     return total / sum(GATE_TAPER)
@@ -213,9 +220,9 @@ class LipSync:
 
     def close(self) -> Array:
         """Return the remaining frames: ``ceil(num_samples * 30 / 16000)`` were given in all."""
-        num_frames = num_frames_of(self._num_samples, FPS)
+        num_frames = num_frames_of(self._num_samples, MOTION_FPS)
         self._hear(self._mel_stream.close())
-        last = 25 * (num_frames + LEAD_FRAMES) // 12 + _MEL_AHEAD + _GATE_BEFORE
+        last = _mel_frame(num_frames + LEAD_FRAMES) + _MEL_AHEAD + _GATE_BEFORE
         silent = max(0, last - self._mel.end)
         self._mel.append(np.zeros((silent, NUM_MEL_BANDS), np.float32))
         self._spoken.append(np.zeros((silent, 1), np.float32))
@@ -229,7 +236,7 @@ class LipSync:
 
     def _advance(self, num_frames: int | None) -> Array:
         self._encode()
-        while 25 * self._fed // 12 + 1 < self._codes.end:
+        while _mel_frame(self._fed) + 1 < self._codes.end:
             self._move()
         return self._give(num_frames)
 
@@ -267,14 +274,14 @@ class LipSync:
         self._fed += 1
         if self._fed > LEAD_FRAMES:
             self._moved.append(moved.reshape(1, -1))
-        self._codes.drop(25 * self._fed // 12)
+        self._codes.drop(_mel_frame(self._fed))
 
     def _give(self, num_frames: int | None) -> Array:
         """Gate and return frames; up to `num_frames` in all once the sound has ended."""
         ready = self._moved.end
         if num_frames is None:
             reach = len(GATE_TAPER) // 2
-            heard = 12 * (self._spoken.end - 1 - _GATE_BEFORE) // 25 - reach
+            heard = (self._spoken.end - 1 - _GATE_BEFORE) // _MEL_PER_FRAME - reach
             ready = min(ready, heard)
         else:
             ready = min(ready, num_frames)
@@ -286,6 +293,6 @@ class LipSync:
         self._given = frames.stop
         self._moved.drop(self._given)
         self._spoken.drop(
-            min(25 * self._given // 12 - 2 * _GATE_AFTER, self._codes.end - SPEAKER_FRAMES)
+            min(_mel_frame(self._given) - 2 * _GATE_AFTER, self._codes.end - SPEAKER_FRAMES)
         )
         return moved.reshape(-1, NUM_LANDMARKS, 3)

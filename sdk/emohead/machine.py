@@ -2,7 +2,8 @@
 
 ``Machine`` is plain data, so that choosing (``choosing.py``) is a pure function of it and tests
 simulate any machine. ``probe_machine`` looks at this one, lazily and without failing.
-Called by ``backends.py`` and ``doctor.py``. Not here: what follows from the facts.
+Called by ``backends.py``, ``doctor.py`` and whoever counts cores.
+Not here: what follows from the facts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Opening audio and video of strangers with FFmpeg: known containers, nothing but the file itself.
 
-Called by ``audio.py``, ``provenance`` and ``study``. Not here: decoding, encoding (``video.py``).
+Called by ``audio.py``, ``footage.py``, ``provenance`` and ``study``.
+Not here: decoding, encoding (``video.py``).
 """
 
 from __future__ import annotations

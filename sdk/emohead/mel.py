@@ -1,7 +1,8 @@
 """Mel spectrograms: the streaming 80-band one of the content encoder, the 128-band one of emotion.
 
 numpy only, and equal to librosa's (the tests prove it) without the seconds that librosa's first
-use costs. Not here: decoding of sound (``audio.py``) and what the networks make of the bands.
+use costs. Called by ``lips.py``, ``onset.py``, ``emotion/windows.py`` and the training corpora.
+Not here: decoding of sound (``audio.py``) and what the networks make of the bands.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ __all__ = [
     "MelSettings",
     "MelStream",
     "content_mel",
+    "decibels",
+    "hann",
     "log_mel_128",
     "mel_filters",
     "mel_power",
@@ -108,10 +111,21 @@ def mel_filters(settings: MelSettings) -> NDArray[np.float32]:
 
 
 @cache
+def hann(length: int) -> NDArray[np.float64]:
+    """Periodic Hann window (length,) float64, read-only."""
+    window: NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+    window.setflags(write=False)
+    return window
+
+
+@cache
 def _window(length: int) -> NDArray[np.float32]:
-    """Periodic Hann window."""
-    phase = 2 * np.pi * np.arange(length) / length
-    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    return hann(length).astype(np.float32)
+
+
+def decibels(power: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Level of power in dB re full scale, at least -100, of the same shape and type."""
+    return np.asarray(10 * np.log10(np.maximum(power, MIN_POWER)))
 
 
 def _block_power(frames: NDArray[np.float32], settings: MelSettings) -> NDArray[np.float32]:
@@ -155,7 +169,7 @@ def log_mel_128(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     .. [1] Paper, section 3.2.
     """
     power = mel_power(samples, EMOTION_SETTINGS)
-    return np.ascontiguousarray(10 * np.log10(np.maximum(power, MIN_POWER)).T)
+    return np.ascontiguousarray(decibels(power).T, np.float32)
 
 
 class _PowerStream:
@@ -194,7 +208,9 @@ class _PowerStream:
         if not num_blocks:
             return np.zeros((0, self.settings.num_bands), np.float32), np.zeros(0, np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(self._pending, n_fft)[::hop]
-        blocks = [windows[i : i + BLOCK_FRAMES] for i in range(0, num_blocks * BLOCK_FRAMES, 8)]
+        blocks = [
+            windows[i : i + BLOCK_FRAMES] for i in range(0, num_blocks * BLOCK_FRAMES, BLOCK_FRAMES)
+        ]
         power = np.concatenate([_block_power(b, self.settings) for b in blocks])
         square = np.concatenate([_mean_square(b) for b in blocks])
         self._pending = self._pending[num_blocks * step :].copy()
@@ -254,10 +270,9 @@ class MelStream:
         return self._frames(*self._power.close())
 
     def _frames(self, power: NDArray[np.float32], square: NDArray[np.float32]) -> MelFrames:
-        level = 10 * np.log10(np.maximum(square, MIN_POWER))
+        level = np.asarray(decibels(square), np.float32)
         reference = self._follow(level)
-        decibel = 10 * np.log10(np.maximum(power, MIN_POWER))
-        mel = (decibel - reference[:, None] - HEADROOM_DB) / RANGE_DB + 1
+        mel = (decibels(power) - reference[:, None] - HEADROOM_DB) / RANGE_DB + 1
         return MelFrames(
             mel=np.clip(mel, 0, 1).astype(np.float32),
             level_db=level,

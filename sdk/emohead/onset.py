@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ, num_frames_of
 from emohead.errors import InputError
-from emohead.mel import EMOTION_SETTINGS, MIN_POWER, mel_filters
+from emohead.mel import EMOTION_SETTINGS, decibels, hann, mel_filters
+from emohead.stages import MOTION_FPS
 
 __all__ = ["FPS", "LOOK_AHEAD_SAMPLES", "OnsetStream", "onset_strength"]
 
-FPS: Final = 30
-"""Rate of the motion, frames a second."""
+FPS: Final = MOTION_FPS
+"""Rate of onsets and motion, frames a second."""
 START_LEVEL_DB: Final = 0.0
 """Power of the loudest band that a stream is taken to have before anything was heard."""
 RANGE_DB: Final = 40.0
@@ -107,9 +108,9 @@ class OnsetStream:
 
     def _frame(self, window: Array) -> tuple[float, bool]:
         """Analyse one frame alone, so that no sum depends on how the sound was cut."""
-        spectrum = np.fft.rfft(window * _HANN)
+        spectrum = np.fft.rfft(window * hann(_N_FFT))
         power = mel_filters(EMOTION_SETTINGS) @ (np.abs(spectrum) ** 2)
-        bands = 10 * np.log10(np.maximum(power, MIN_POWER))
+        bands = decibels(power)
         peak = float(bands.max())
         voiced = peak > self._level_db - RANGE_DB / 2
         if peak > self._level_db:
@@ -120,6 +121,3 @@ class OnsetStream:
         before = floored if self._previous is None else self._previous
         self._previous = floored
         return float(onset_strength(np.stack([before, floored]))[0]), voiced
-
-
-_HANN: Final = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_N_FFT) / _N_FFT)

@@ -1,7 +1,8 @@
 """From sound to placed landmarks: lips, emotion, head, life; one path for files and streams.
 
 ``Role`` says who acts and how; ``Performance`` is its accumulator for one utterance.
-Called by ``head.py`` and ``stream.py``. Not here: pixels (``render.py``), queues (``live``).
+Called by ``offline.py`` and ``live/director.py``.
+Not here: pixels (``render.py``), queues (``live``).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from emohead.camera import place
 from emohead.lips import LOOK_AHEAD_SAMPLES as LIPS_LOOK_AHEAD
 from emohead.lips import LipRunners, LipSync
 from emohead.liveliness import Life
-from emohead.motion import FPS, HeadMotion, Motion, frame_times
+from emohead.motion import FPS, HeadMotion, Motion, frame_times, still_motion
 from emohead.motion import LOOK_AHEAD_SAMPLES as MOTION_LOOK_AHEAD
 from emohead.portrait import Portrait
 from emohead.retime import Retimer, wait_s
@@ -122,7 +123,7 @@ class Role:
         stylist = Stylist(self.runners[EMOTION_LANDMARKS.name])
         felt = self.feeling.at(np.array([time_s]))
         faces = self.styled(stylist, np.zeros((1, NUM_LANDMARKS, 3)), felt)
-        return Looks(faces=faces, motion=Motion(angles=np.zeros((1, 3)), shift=np.zeros((1, 3))))
+        return Looks(faces=faces, motion=still_motion(1))
 
     def styled(
         self, stylist: Stylist, moved: NDArray[np.floating], felt: NDArray[np.floating]

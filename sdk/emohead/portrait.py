@@ -1,6 +1,6 @@
 """A photo becomes a portrait: detect, find landmarks in two passes, frame, remove the pose.
 
-Called once per face by the pipeline.
+Called by ``head.py``, once per face, and by ``footage.py``.
 Not here: reading files (``images.py``), the detector's details, the framing (``crop.py``).
 """
 

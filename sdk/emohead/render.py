@@ -1,6 +1,7 @@
 """From 2-D landmarks to frames: one portrait, one recurrent state, one frame a call (paper 3.4).
 
-Called by ``clip.py``. Not here: where the landmarks come from, and pasting into the photo.
+Called by ``clip.py``, ``online.py`` and ``executor``.
+Not here: where the landmarks come from, and pasting into the photo.
 """
 
 from __future__ import annotations

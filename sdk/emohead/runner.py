@@ -1,7 +1,7 @@
 """Runners: one stage each, feed checked against its spec, then run.
 
 Recurrent state never hides here: it enters and leaves as named tensors that the caller owns.
-Who calls: ``bundle.py`` makes them; the pipeline and the tests take any ``Runner``.
+Who calls: ``backends.py`` makes them; every step of the pipeline takes any ``Runner``.
 Not here: the check (``feeds.py``), sessions (``sessions.py``), choosing (``backends.py``).
 """
 

@@ -1,7 +1,7 @@
 """Rows that may outgrow memory: few are kept there, many in a nameless temporary file.
 
 The file is mapped, so its rows look like any array, and whoever reads them in blocks gives the
-memory back at once. Called by ``audio.py`` and ``performance.py``. Not here: what the rows mean.
+memory back at once. Called by ``audio.py`` and ``offline.py``. Not here: what the rows mean.
 """
 
 from __future__ import annotations

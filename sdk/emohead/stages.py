@@ -26,6 +26,8 @@ __all__ = [
     "STAGES",
 ]
 
+MOTION_FPS = 30
+"""Frames a second of all motion; the networks are trained for it."""
 NUM_LANDMARKS = 68
 NUM_EMOTIONS = 8
 FRAME_SIZE_PX = 256

@@ -1,7 +1,8 @@
 """Video out: frames and speech become one H.264 + AAC file that any browser plays.
 
 Encoding runs in a thread beside the caller's inference. The file appears whole or not at all.
-Called by ``clip.py`` and the command line. Not here: rendering frames, reading video.
+Called by ``clip.py``, ``executor/track.py`` and whoever checks an output first.
+Not here: rendering frames, reading video.
 """
 
 from __future__ import annotations

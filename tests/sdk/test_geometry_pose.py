@@ -14,7 +14,7 @@ from emohead.geometry.landmarks import (
     MOUTH,
     NOSE,
     OPENINGS,
-    POLYLINE_SEGMENTS,
+    POLYLINES,
     RIGID,
     mirrored,
 )
@@ -46,7 +46,7 @@ def test_mirror_keeps_the_parts() -> None:
 
 
 def test_every_landmark_is_drawn() -> None:
-    assert {index for segment in POLYLINE_SEGMENTS for index in segment} == set(range(68))
+    assert {index for line in POLYLINES for index in line} == set(range(68))
 
 
 def test_topology_matches_its_own_hash_and_euler() -> None:

@@ -17,7 +17,8 @@ from lightning.fabric import Fabric  # noqa: E402
 from emohead.audio import read_audio  # noqa: E402
 from emohead.contract import sample_inputs, shape_of  # noqa: E402
 from emohead.emotion import EMOTIONS  # noqa: E402
-from emohead.emotion.reader import windows_from_speech  # noqa: E402
+from emohead.emotion.reader import HOP_SAMPLES, WINDOW_SAMPLES  # noqa: E402
+from emohead.emotion.windows import WindowCutter  # noqa: E402
 from emohead.mel import log_mel_128  # noqa: E402
 from emohead.runner import Runner  # noqa: E402
 from emohead.stages import EMOTION_ENCODER  # noqa: E402
@@ -296,7 +297,8 @@ def test_cached_windows_are_those_of_the_runtime(tmp_path: Path) -> None:
     assert clips.speakers.tolist() == ["ravdess-01", "crema-d-1001"]
     windows = windows_of(clips, np.arange(2))
     speech = read_audio(tmp_path / "audio" / "3.wav").samples
-    runtime = [log_mel_128(w) for w in windows_from_speech(speech)]
+    cutter = WindowCutter(WINDOW_SAMPLES, HOP_SAMPLES)
+    runtime = [log_mel_128(w) for w in (*cutter.push(speech), *cutter.close())]
     ours = windows.log_mel[windows.owner == 1]
     assert len(ours) == len(runtime)
     assert ours.shape[1:] == (128, window_frames_of()) == runtime[0].shape

@@ -1,6 +1,7 @@
 """A stream at the pace of a clock: speech where there is some, idle pictures where there is none.
 
-Called by the adapters of frameworks that have no clock of their own. Not here: frames.
+Called by the adapters of frameworks that have no clock of their own, and by the service.
+Not here: frames.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ
 from emohead.emotion.values import EMOTIONS, NEUTRAL, Emotion
-from emohead.emotion.windows import WINDOW_SAMPLES, WindowCutter, WindowScorer
+from emohead.emotion.windows import WINDOW_SAMPLES, WindowScorer
 from emohead.runner import Runner
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "WINDOW_SAMPLES",
     "EmotionReader",
     "expression_from_scores",
-    "windows_from_speech",
 ]
 
 HOP_SAMPLES: Final = SAMPLE_RATE_HZ
@@ -34,23 +33,6 @@ _GATE: Final = (0.4, 0.85)
 """Share of emotion in the scores below which the face is neutral, above which it is full."""
 
 Vector = NDArray[np.float32]
-
-
-def windows_from_speech(samples: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Cut a whole clip as the reader does.
-
-    Parameters
-    ----------
-    samples : (n,) float32, mono, [-1, 1], 16 kHz
-
-    Returns
-    -------
-    list of (48000,) float32
-        One window a second, then one that ends with the clip where the last did not; a clip
-        shorter than a window gives one, padded with zeros.
-    """
-    cutter = WindowCutter(WINDOW_SAMPLES, HOP_SAMPLES)
-    return [*cutter.push(samples), *cutter.close()]
 
 
 class EmotionReader:

@@ -6,7 +6,6 @@ Pure index tables without I/O; every module that needs "the mouth" asks here.
 
 from __future__ import annotations
 
-import itertools
 from typing import Final
 
 import numpy as np
@@ -56,11 +55,6 @@ POLYLINES: Final[tuple[tuple[int, ...], ...]] = (
     (*INNER_LIPS, INNER_LIPS[0]),
 )
 """Index chains to draw; a closed chain repeats its first point."""
-
-POLYLINE_SEGMENTS: Final[tuple[tuple[int, int], ...]] = tuple(
-    (start, end) for line in POLYLINES for start, end in itertools.pairwise(line)
-)
-"""The same chains as single segments."""
 
 _MIRROR: Final = (
     *range(16, -1, -1),

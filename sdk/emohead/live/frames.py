@@ -1,6 +1,6 @@
 """What a stream gives and says of itself: frames, latency, statistics.
 
-Made by ``stream.py``. Not here: how frames come about.
+Made by ``director.py``; given by ``stream.py``. Not here: how frames come about.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sound as callers have it: any rate, bytes or arrays, integers or floats.
 
-Called by ``stream.py`` and ``utterance.py``. Not here: files (``audio.py``).
+Called by ``stream.py``, ``speech_queue.py`` and ``utterance.py``. Not here: files (``audio.py``).
 """
 
 from __future__ import annotations

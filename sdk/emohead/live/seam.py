@@ -1,7 +1,7 @@
 """Where one source of looks follows another: no jump, the difference fades.
 
 A seam is sewn where an utterance begins, ends, waits for sound or is interrupted.
-Called by ``stream.py``. Not here: where looks come from (``performance.py``).
+Called by ``director.py``. Not here: where looks come from (``performance.py``).
 """
 
 from __future__ import annotations

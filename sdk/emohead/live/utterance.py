@@ -1,6 +1,6 @@
 """One utterance: its sound on the way to looks, and kept until its frames are given.
 
-Called by ``stream.py``. Not here: the queue of sound before it (``speech_queue.py``).
+Called by ``director.py``. Not here: the queue of sound before it (``speech_queue.py``).
 """
 
 from __future__ import annotations
@@ -64,11 +64,6 @@ class Utterance:
     def num_waiting(self) -> int:
         """Samples that have been taken but not given."""
         return len(self._sound)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether everything was given."""
-        return self._is_closed and not self._looks
 
     @property
     def is_last(self) -> bool:

@@ -7,6 +7,7 @@ Not here: measuring a person (``reference.py``), files (``files.py``).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -123,10 +124,10 @@ def style_from(given: Style | str | Path | None) -> Style:
     return read_style(given)
 
 
-def bounded_style(factors: dict[str, float], notes: tuple[str, ...] = ()) -> Style:
-    """Make a style of factors that may lie out of ``BOUNDS``; notes say which were cut."""
-    cut = dict[str, float]()
-    said = list(notes)
+def bounded_style(factors: Mapping[str, float]) -> Style:
+    """Make a style of factors that may lie out of ``BOUNDS``; its notes say which were cut."""
+    cut: dict[str, float] = {}
+    said: list[str] = []
     for name, value in factors.items():
         low, high = BOUNDS[name]
         cut[name] = round(min(high, max(low, value)), 4)

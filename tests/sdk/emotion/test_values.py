@@ -22,8 +22,8 @@ from emohead.emotion.reader import (
     WINDOW_SAMPLES,
     EmotionReader,
     expression_from_scores,
-    windows_from_speech,
 )
+from emohead.emotion.windows import WindowCutter
 from emohead.errors import InputError
 from emohead.runner import Runner
 from emohead.stages import EMOTION_ENCODER
@@ -120,7 +120,8 @@ def test_reading_does_not_depend_on_the_chunks(cuts: list[int], length: int) -> 
 @pytest.mark.parametrize("length", [1, WINDOW_SAMPLES - 1, WINDOW_SAMPLES, 100_000, 96_000])
 def test_windows_cover_every_sample_once_a_second(length: int) -> None:
     speech = noise(length)
-    windows = windows_from_speech(speech)
+    cutter = WindowCutter(WINDOW_SAMPLES, HOP_SAMPLES)
+    windows = [*cutter.push(speech), *cutter.close()]
     assert all(len(w) == WINDOW_SAMPLES for w in windows)
     assert len(windows) == 1 + max(0, -(-(length - WINDOW_SAMPLES) // HOP_SAMPLES))
     last = speech[-WINDOW_SAMPLES:]
