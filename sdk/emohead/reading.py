@@ -1,7 +1,7 @@
 """Files and JSON from strangers: ordinary files only, never more of them than the limit.
 
 Called by everything that reads a user's file whole. Not here: the limits (``limits.py``), what the
-content means. Standard library only.
+content means. Standard library only; pydantic where a record is read.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from emohead.errors import InputError
 from emohead.limits import limits, raise_it
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
 
-__all__ = ["checked_file", "first_problem", "json_from", "read_file", "shown"]
+__all__ = ["checked_file", "first_problem", "json_from", "read_file", "record_from", "shown"]
+
+Record = TypeVar("Record", bound="BaseModel")
 
 
 def shown(given: object) -> str:
@@ -45,6 +47,37 @@ def first_problem(error: ValidationError, whole: str) -> tuple[str, str]:
     """
     first = error.errors()[0]
     return ".".join(str(part) for part in first["loc"]) or whole, first["msg"]
+
+
+def record_from(record: type[Record], content: str | bytes, what: str, advice: str) -> Record:
+    """Understand JSON as a record.
+
+    Parameters
+    ----------
+    record : type of pydantic.BaseModel
+    content : str or bytes
+    what : str
+        What the JSON is, for the message, for example ``the JSON of a style``.
+    advice : str
+        What to do, for the message.
+
+    Returns
+    -------
+    pydantic.BaseModel
+        Of the type asked for.
+
+    Raises
+    ------
+    InputError
+        When it is no JSON, or no such record: at its first problem.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return record.model_validate_json(content)
+    except ValidationError as err:
+        place, problem = first_problem(err, "the whole")
+        raise InputError(f"expected {what}, got {problem} at {place}: {advice}") from err
 
 
 def checked_file(path: str | Path, what: str, advice: str) -> Path:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from emohead.emotion.track import EmotionTrack
 from emohead.emotion.valence_arousal import VA
 from emohead.emotion.values import EMOTIONS, Emotion, emotion_from
 from emohead.errors import InputError
-from emohead.reading import first_problem, read_file, shown
+from emohead.reading import read_file, record_from, shown
 from emohead.whole_files import check_target, write_json
 
 __all__ = [
@@ -33,6 +33,7 @@ FORMAT: Final = "emohead-emotion-track"
 """What the file says that it is."""
 
 _WHAT: Final = "emotion track"
+_ADVICE: Final = "see docs/directing.md, or write one with `emohead emotion SPEECH -o track.json`"
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Signed = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 
@@ -116,15 +117,9 @@ def track_from_json(text: str | bytes) -> EmotionTrack:
     InputError
         If it is no such JSON, or a name, weight or time cannot be used.
     """
-    try:
-        record = TrackRecord.model_validate_json(text)
-    except ValidationError as err:
-        place, problem = first_problem(err, "the whole")
-        raise InputError(
-            f"expected the JSON of an emotion track, got {problem} at {place}: "
-            "see docs/directing.md, or write one with `emohead emotion SPEECH -o track.json`"
-        ) from err
-    return track_from_record(record)
+    return track_from_record(
+        record_from(TrackRecord, text, "the JSON of an emotion track", _ADVICE)
+    )
 
 
 def track_from_record(record: TrackRecord) -> EmotionTrack:
@@ -142,6 +137,15 @@ def track_from_record(record: TrackRecord) -> EmotionTrack:
 
 def read_track(path: str | Path) -> EmotionTrack:
     """Read a track's file.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    EmotionTrack
+        Exactly the one that was written.
 
     Raises
     ------

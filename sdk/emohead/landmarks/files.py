@@ -15,14 +15,14 @@ from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
 from emohead.landmarks.arrays import arrays_from
 from emohead.landmarks.track import LandmarkTrack
 from emohead.limits import limits
-from emohead.reading import first_problem, read_file, shown
+from emohead.reading import read_file, record_from, shown
 from emohead.stages import NUM_LANDMARKS
 from emohead.whole_files import check_target, whole_file
 
@@ -33,6 +33,7 @@ FORMAT: Final = "emohead-landmarks"
 SUFFIXES: Final = (".json", ".csv", ".npz")
 
 _WHAT: Final = "landmark file"
+_ADVICE: Final = "see docs/landmarks.md"
 _ANGLES: Final = ("yaw", "pitch", "roll")
 _GAZE: Final = ("gaze_right", "gaze_down")
 _FELT: Final = tuple(f"emotion_{name}" for name in EMOTIONS)
@@ -127,16 +128,11 @@ def read_landmarks(path: str | Path) -> LandmarkTrack:
     content = read_file(path, f"the {_WHAT}", "check the path", limit="landmark_track_bytes")
     try:
         return reader(content)
-    except ValidationError as err:
-        place, problem = first_problem(err, "the whole")
-        raise InputError(
-            f"{path}: expected landmarks, got {problem} at {place}: see docs/landmarks.md"
-        ) from err
     except InputError as err:
         raise InputError(f"{path}: {err}") from err
     except (ValueError, KeyError, TypeError, csv.Error) as err:
         raise InputError(
-            f"{path}: expected landmarks, cannot read it ({shown(err)}): see docs/landmarks.md"
+            f"{path}: expected landmarks, cannot read it ({shown(err)}): {_ADVICE}"
         ) from err
 
 
@@ -178,7 +174,7 @@ def _as_json(track: LandmarkTrack) -> bytes:
 
 
 def _from_json(content: bytes) -> LandmarkTrack:
-    whole = _Whole.model_validate_json(content)
+    whole = record_from(_Whole, content, "landmarks", _ADVICE)
     rows: dict[str, Any] = {
         "landmarks": [frame.landmarks for frame in whole.frames],
         "neutral": whole.neutral,
@@ -225,7 +221,7 @@ def _from_csv(content: bytes) -> LandmarkTrack:
     lines = content.decode("utf-8-sig").splitlines()
     head = None
     if lines and lines[0].startswith("#"):
-        head = _Head.model_validate_json(lines.pop(0)[1:])
+        head = record_from(_Head, lines.pop(0)[1:], "landmarks", _ADVICE)
     rows = [row for row in csv.reader(lines) if row]
     header = [name.strip() for name in rows[0]] if rows else []
     missing = [n for n in _point_names()[: 2 * NUM_LANDMARKS] if n not in header]

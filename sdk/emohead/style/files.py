@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from emohead.errors import InputError
-from emohead.reading import first_problem, read_file, shown
+from emohead.reading import read_file, record_from, shown
 from emohead.style.factors import BOUNDS, Style
 from emohead.whole_files import check_target, write_json
 
@@ -20,6 +20,7 @@ __all__ = ["FORMAT", "check_style_output", "read_style", "style_as_dict", "write
 FORMAT: Final = "emohead-style"
 """What the file says that it is."""
 _WHAT: Final = "style file"
+_ADVICE: Final = "write one with `emohead style REFERENCE -o style.json`"
 
 
 class _Style(BaseModel):
@@ -59,13 +60,9 @@ def read_style(path: str | Path) -> Style:
     """
     content = read_file(path, f"the {_WHAT}", "check the path")
     try:
-        record = _Style.model_validate_json(content)
-    except ValidationError as err:
-        place, problem = first_problem(err, "the whole")
-        raise InputError(
-            f"{shown(path)}: expected the JSON of a style, got {problem} at {place}: write "
-            "one with `emohead style REFERENCE -o style.json`"
-        ) from err
+        record = record_from(_Style, content, "the JSON of a style", _ADVICE)
+    except InputError as err:
+        raise InputError(f"{shown(path)}: {err}") from err
     factors = {name: getattr(record, name) for name in BOUNDS}
     return Style(**factors, notes=tuple(record.notes))
 
