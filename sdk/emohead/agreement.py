@@ -48,7 +48,18 @@ def natural_inputs(spec: StageSpec, size: Size, seed: int = 0) -> dict[str, Arra
 
 
 def relative_error(expected: Array, found: Array) -> float:
-    """Largest absolute difference over the largest absolute value of what was expected."""
+    """Measure how far a result is off.
+
+    Parameters
+    ----------
+    expected, found : (...) floating
+        Of one shape.
+
+    Returns
+    -------
+    float
+        Largest absolute difference over the largest absolute value of what was expected.
+    """
     scale = max(float(np.abs(expected).max()), SMALLEST_SCALE)
     return float(np.abs(expected - found).max()) / scale
 

@@ -157,8 +157,9 @@ def _against_versions(gpu: Gpu, driver: str | None, version: str, provider: str)
         if capability < (7, 0) and numbers[:2] > PASCAL_ONNXRUNTIME:
             return f"onnxruntime {version} does not support {gpu}; {_INSTALL_PASCAL}"
         if needs_cuda_13:
-            return f"onnxruntime {version} needs CUDA 13, which does not support {gpu}; run " + (
-                "`pip install 'onnxruntime-gpu<1.31'`"
+            return (
+                f"onnxruntime {version} needs CUDA 13, which does not support {gpu}; "
+                "run `pip install 'onnxruntime-gpu<1.31'`"
             )
     least = CUDA_13_DRIVER if needs_cuda_13 else CUDA_12_DRIVER
     if driver is not None and driver[0].isdigit() and _numbers(driver)[0] < least:

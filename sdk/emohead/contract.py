@@ -145,7 +145,19 @@ class StageSpec:
 
 
 def shape_of(tensor: TensorSpec, size: Size = "opt", **lengths: int) -> tuple[int, ...]:
-    """Shape of `tensor` at a profile size, with named axes overridden by `lengths`."""
+    """Shape of a tensor at a profile size.
+
+    Parameters
+    ----------
+    tensor : TensorSpec
+    size : {"min", "opt", "max"}
+    **lengths : int
+        Lengths of axes by name, instead of those of the size.
+
+    Returns
+    -------
+    tuple of int
+    """
     return tuple(lengths.get(d.name, d.at(size)) for d in tensor.dims)
 
 
@@ -183,7 +195,20 @@ def sample_inputs(spec: StageSpec, size: Size = "opt", seed: int = 0) -> dict[st
 
 
 def zero_state(spec: StageSpec, batch: int = 1) -> dict[str, Array]:
-    """Make the zero state that a stream starts from, keyed by the inputs that take it."""
+    """Make the zero state that streams start from.
+
+    Parameters
+    ----------
+    spec : StageSpec
+        Of a recurrent stage; of any other the state is empty.
+    batch : int
+        Number of streams.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Zeros, by the inputs that take them.
+    """
     taken = [spec.input(s.input) for s in spec.state]
     return {t.name: np.zeros(shape_of(t, batch=batch), dtype=t.dtype) for t in taken}
 

@@ -87,12 +87,16 @@ def choose_precisions(manifest: Manifest, wanted: str, backend: str) -> Mapping[
 
     Raises
     ------
+    InputError
+        When there is no such precision.
     BundleError
         When no stage of the bundle has the precision asked for.
     """
     stages = manifest.stages
     if wanted not in PRECISIONS:
-        raise InputError(f"expected a precision among {', '.join(PRECISIONS)}, got {wanted!r}")
+        raise InputError(
+            f"expected a precision among {', '.join(PRECISIONS)}, got {wanted!r}; auto is usual"
+        )
     if backend in BUILDING:
         return {name: entry.precision for name, entry in stages.items()}
     if wanted == "auto":

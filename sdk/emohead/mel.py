@@ -124,7 +124,17 @@ def _window(length: int) -> NDArray[np.float32]:
 
 
 def decibels(power: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Level of power in dB re full scale, at least -100, of the same shape and type."""
+    """Level of power.
+
+    Parameters
+    ----------
+    power : (...) floating, re full scale
+
+    Returns
+    -------
+    (...) floating, dB re full scale, at least -100
+        Of the same type.
+    """
     return np.asarray(10 * np.log10(np.maximum(power, MIN_POWER)))
 
 

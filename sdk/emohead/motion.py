@@ -87,7 +87,7 @@ class Motion:
 
 
 def still_motion(num_frames: int) -> Motion:
-    """No motion at all."""
+    """No motion at all, for `num_frames` frames."""
     return Motion(angles=np.zeros((num_frames, 3)), shift=np.zeros((num_frames, 3)))
 
 

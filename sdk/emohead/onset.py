@@ -74,6 +74,11 @@ class OnsetStream:
             0 where nothing begins.
         voiced : (T,) bool
             Whether any band is within reach of the level followed.
+
+        Raises
+        ------
+        InputError
+            For sound of another shape.
         """
         sound = np.asarray(samples, np.float32)
         if sound.ndim != 1:

@@ -66,7 +66,18 @@ class EmotionTrack:
 
     @classmethod
     def constant(cls, emotion: Emotion, confidence: float = 1.0) -> EmotionTrack:
-        """One emotion for all time, as in the paper."""
+        """One emotion for all time, as in the paper.
+
+        Parameters
+        ----------
+        emotion : Emotion
+        confidence : float, [0, 1]
+
+        Returns
+        -------
+        EmotionTrack
+            Of one keyframe.
+        """
         return cls(
             times_s=np.zeros(1),
             weights=emotion.weights[None],
@@ -92,11 +103,16 @@ class EmotionTrack:
         Returns
         -------
         EmotionTrack
+
+        Raises
+        ------
+        InputError
+            Without changes, with changes out of order, or for another transition time.
         """
         if not changes or not transition_s > 0:
             raise InputError(
                 f"expected changes and a positive transition, got {len(changes)} changes "
-                f"and {transition_s} s"
+                f"and {transition_s} s; {TRANSITION_S:g} s is usual"
             )
         times, weights = [float(changes[0][0])], [changes[0][1].weights]
         for i, (start, emotion) in enumerate(changes[1:], start=2):
@@ -157,7 +173,22 @@ class EmotionTrack:
         )
 
     def without_keyframes(self, start_s: float, end_s: float) -> EmotionTrack:
-        """Remove the keyframes from `start_s` to `end_s`, both included; one must be left."""
+        """Remove keyframes.
+
+        Parameters
+        ----------
+        start_s, end_s : float, s
+            From when to when, both included.
+
+        Returns
+        -------
+        EmotionTrack
+
+        Raises
+        ------
+        InputError
+            If none would be left.
+        """
         kept = (self.times_s < start_s) | (self.times_s > end_s)
         if not kept.any():
             raise InputError(
@@ -183,6 +214,11 @@ class EmotionTrack:
         -------
         EmotionTrack
             With the keyframes of both.
+
+        Raises
+        ------
+        InputError
+            For a share out of range.
         """
         if not 0 <= share <= 1:
             raise InputError(
@@ -199,7 +235,22 @@ class EmotionTrack:
         )
 
     def scaled(self, strength: float) -> EmotionTrack:
-        """Weaken the emotion at all times, see ``Emotion.scaled``."""
+        """Weaken the emotion at all times.
+
+        Parameters
+        ----------
+        strength : float, [0, 1]
+            See ``Emotion.scaled``.
+
+        Returns
+        -------
+        EmotionTrack
+
+        Raises
+        ------
+        InputError
+            If `strength` is negative or not a number.
+        """
         weights, notes = weakened(self.weights, strength)
         return replace(self, weights=weights, notes=(*self.notes, *notes))
 
@@ -243,13 +294,39 @@ class EmotionTrack:
         return replace(self, times_s=times, weights=weights, confidence=self.confidence_at(times))
 
     def stretched(self, factor: float) -> EmotionTrack:
-        """Play the track slower or faster: every time is multiplied by `factor`, above 0."""
+        """Play the track slower or faster.
+
+        Parameters
+        ----------
+        factor : float, above 0
+            On every time: 2 is half as fast.
+
+        Returns
+        -------
+        EmotionTrack
+
+        Raises
+        ------
+        InputError
+            For another factor.
+        """
         if not 0 < factor < float("inf"):
             raise InputError(f"expected a positive factor, got {factor}: 2 is half as fast")
         return replace(self, times_s=self.times_s * factor)
 
     def mean(self, duration_s: float) -> Emotion:
-        """Average emotion from 0 to `duration_s`; exactly the emotion where it never changes."""
+        """Average the emotion over a clip.
+
+        Parameters
+        ----------
+        duration_s : float, s
+            From 0 on.
+
+        Returns
+        -------
+        Emotion
+            Exactly the emotion where it never changes.
+        """
         if (self.weights == self.weights[0]).all():
             weights = self.weights[0]
         else:
@@ -262,7 +339,17 @@ class EmotionTrack:
         return Emotion(weights=weights, source=self.source, notes=self.notes)
 
     def segments(self, duration_s: float) -> list[tuple[float, str]]:
-        """Which class dominates from when on, at 30 looks a second; the first begins at 0."""
+        """Tell which class dominates from when on, at 30 looks a second.
+
+        Parameters
+        ----------
+        duration_s : float, s
+
+        Returns
+        -------
+        list of (seconds, name)
+            The first begins at 0.
+        """
         looks = np.arange(max(1, int(np.ceil(duration_s * 30)))) / 30
         weights = self.at(looks)
         leading = np.where(weights.any(axis=1), weights.argmax(axis=1), NEUTRAL)

@@ -49,7 +49,22 @@ class WindowCutter:
         self._next_end, self._hop = first_end, hop
 
     def push(self, samples: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Take sound (n,), mono, [-1, 1], 16 kHz, and return the windows that it completes."""
+        """Take sound.
+
+        Parameters
+        ----------
+        samples : (n,) float32, mono, [-1, 1], 16 kHz
+
+        Returns
+        -------
+        list of (48000,) float32
+            The windows that it completes.
+
+        Raises
+        ------
+        InputError
+            For sound of another shape.
+        """
         sound = np.asarray(samples, np.float32)
         if sound.ndim != 1:
             raise InputError(

@@ -215,7 +215,7 @@ class Lane:
 
 
 def explained(error: BaseException) -> BaseException:
-    """Keep errors of ours; wrap others."""
+    """Return an error of ours as it is, any other in a ``BackendError`` that says what to do."""
     if isinstance(error, EmoheadError):
         return error
     made = BackendError(

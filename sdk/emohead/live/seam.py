@@ -42,7 +42,20 @@ class Seam:
         self._since = 0
 
     def sewn(self, look: Looks, source: object) -> Looks:
-        """Move one look towards the last one where `source` has just changed; changes nothing."""
+        """Move one look towards the last one where `source` has just changed.
+
+        Parameters
+        ----------
+        look : Looks
+            One.
+        source : object
+            Whose look it is; compared by identity.
+
+        Returns
+        -------
+        Looks
+            One; the seam itself stays as it is until the look is ``shown``.
+        """
         rows = look.rows
         away, since = self._away_from(rows, source)
         return look if away is None else Looks.from_rows(rows + self._weights(since) * away)

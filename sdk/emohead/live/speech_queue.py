@@ -52,7 +52,23 @@ class SpeechQueue:
         return len(self._pieces)
 
     def put(self, samples: Samples, rate: int, last: bool, now_s: float) -> int:
-        """Take sound (n,) at `rate`; return how many samples at the queue's own it became."""
+        """Take sound.
+
+        Parameters
+        ----------
+        samples : (n,) float32, mono
+        rate : int
+            Samples a second of these.
+        last : bool
+            Whether the utterance ends with them.
+        now_s : float, s
+            On the clock of ``time.perf_counter``.
+
+        Returns
+        -------
+        int
+            Samples at the queue's own rate that it became, those held back before included.
+        """
         before = self.num_samples
         if len(samples):
             self._is_open = True
