@@ -33,14 +33,7 @@ from emohead.portrait import Portrait, make_portrait
 from emohead.provenance.making import Making, face_origin
 from emohead.retime import checked_fps
 from emohead.runner import Runner
-from emohead.sessions import default_threads
-from emohead.stages import (
-    EMOTION_ENCODER,
-    FACE_DETECTOR,
-    FACE_LANDMARKS,
-    RENDERER,
-    STAGES,
-)
+from emohead.stages import EMOTION_ENCODER, FACE_DETECTOR, FACE_LANDMARKS, RENDERER, STAGES
 from emohead.stream import BUFFER_S, TalkingStream
 from emohead.style import Style, style_from
 from emohead.style.reference import style_from_film
@@ -225,6 +218,7 @@ class TalkingHead:
         """
         person = style_from(style)
         life = Life(seed=seed, head_motion=head_motion, blink_rate=blink_rate, gaze=gaze)
+        life = stilled(life) if still else person.life(life)
         timings: dict[str, float] = {}
         with timed(timings, "speech_s"):
             voice = audio_from(speech)
@@ -238,14 +232,12 @@ class TalkingHead:
             face=face,
             runners=self._runners,
             feeling=Told(felt),
-            life=stilled(life) if still else person.life(life),
+            life=life,
             style=person,
             fps=checked_fps(fps),
             timings=timings,
         )
-        making = replace(
-            self._making, emotion=told, strength=strength, life=role.life, style=person
-        )
+        making = replace(self._making, emotion=told, strength=strength, life=life, style=person)
         if landmarks is not None:
             making = replace(making, has_landmarks=True)
             return clip_from_landmarks(role, voice, landmarks, making, full_frame=full_frame)
@@ -296,11 +288,12 @@ class TalkingHead:
         """
         person = style_from(style)
         life = Life(seed=seed, head_motion=head_motion, blink_rate=blink_rate, gaze=gaze)
+        life = stilled(life) if still else person.life(life)
         role = Role(
             face=face,
             runners=self._runners,
             feeling=feeling_from(emotion, strength, self._runners[EMOTION_ENCODER.name]),
-            life=stilled(life) if still else person.life(life),
+            life=life,
             style=person,
             fps=checked_fps(fps),
         )
@@ -382,18 +375,16 @@ class TalkingHead:
         InputError
             If a number is out of range.
         """
-        from emohead.executor import Executor
+        from emohead.executor.opening import open_executor
 
-        renderer = self._runners[RENDERER.name]
-        if self.backend.name == "cpu" and self.bundle is not None:
-            held = self._making.precisions.get(RENDERER.name)
-            renderer = self.bundle.runner(RENDERER.name, self.backend, threads=1, precision=held)
-            lanes = lanes or default_threads()
-        return Executor(
-            renderer,
+        return open_executor(
+            self._runners[RENDERER.name],
+            self.backend,
+            self.bundle,
+            self._making.precisions.get(RENDERER.name),
             prepare=self.animate,
+            lanes=lanes,
             max_batch=max_batch,
             max_wait_ms=max_wait_ms,
             buffer_frames=buffer_frames,
-            lanes=lanes or 1,
         )
