@@ -46,12 +46,14 @@ class Film:
     """Frames a second, on average."""
 
     def __iter__(self) -> Iterator[Frame]:
-        """Decode frame after frame, each (height, width, 3) uint8 RGB."""
+        """Decode frame after frame, upright, each (height, width, 3) uint8 RGB."""
         try:
             with open_media(self.path) as container:
                 for frame in container.decode(video=0):
                     _check_size(frame.width, frame.height, self.path)
-                    yield np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+                    pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+                    # Cameras film as they are held, and note how players shall turn the picture.
+                    yield np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
         except InputError:
             raise
         except Exception as err:  # a decoder of damaged bytes raises whatever it meets
