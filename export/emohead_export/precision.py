@@ -20,7 +20,7 @@ from emohead.errors import BundleError, InputError, ParityError
 from emohead.metadata import with_precision
 from emohead.runner import OrtRunner
 from emohead.stages import STAGES
-from emohead.whole_files import whole_file
+from emohead.whole_files import whole_file, writable_folder
 from emohead_export.clean import prepared
 from emohead_export.feeds import Feed, default_feeds
 from emohead_export.gate import Errors, Gate, Precision
@@ -107,8 +107,8 @@ def derive(
         ) from err
     real = default_feeds()[spec.name] if feeds is None else feeds
     made = derived(spec, golden, precision, real, layout)
+    writable_folder(out.parent, "output folder")
     with whole_file(out, "graph") as temporary:
-        out.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(made.model)
     return out
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from emohead.errors import InputError
-from emohead.whole_files import whole_file
+from emohead.whole_files import whole_file, writable_folder
 
 __all__ = ["whole_folder", "write_zip"]
 
@@ -41,8 +41,8 @@ def whole_folder(out: Path) -> Iterator[Path]:
     InputError
         When it cannot be written.
     """
+    writable_folder(out.parent, "output folder")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as around:
             made, old = Path(around) / "made", Path(around) / "old"
             made.mkdir()
@@ -76,8 +76,7 @@ def write_zip(files: Mapping[str, bytes], out: Path) -> None:
     InputError
         When it cannot be written.
     """
-    with whole_file(out, "zip") as temporary:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(temporary, "w") as archive:
-            for name, content in files.items():
-                archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), content)
+    writable_folder(out.parent, "output folder")
+    with whole_file(out, "zip") as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), content)
