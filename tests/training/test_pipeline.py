@@ -71,6 +71,21 @@ def test_a_paper_recipe_wants_its_corpus_and_its_test_people(tmp_path):
         check_corpus("paper_ravdess", leaky)
 
 
+@pytest.mark.parametrize(
+    ("clip", "complaint"),
+    [
+        ("digital-actors,a-1,train", "also holds digital-actors"),
+        ("ravdess,ravdess-04,val", "04 on"),
+    ],
+)
+def test_a_paper_recipe_looks_at_faces_as_well_as_at_voices(tmp_path, clip, complaint):
+    root = _voices(tmp_path / "a", ["a,ravdess,01,train,sad", "b,ravdess,03,test,sad"])
+    head = "file,source,identity,split,emotion,fps,frames,has_speech,lag_frames"
+    (root / "video.csv").write_text(f"{head}\na.mp4,{clip},-,30,9,1,-\n")
+    with pytest.raises(InputError, match=complaint):
+        check_corpus("paper_ravdess", root)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Config:
     budget: Budget = dataclasses.field(default_factory=lambda: Budget(steps=5))

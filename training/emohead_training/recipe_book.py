@@ -60,25 +60,35 @@ def check_corpus(recipe: str, root: Path) -> None:
     ------
     InputError
         When a paper recipe meets another data set, or the paper's test people (Table 4) are not
-        all on the test side.
+        all on the test side, be it of voices or of faces.
     """
     name = PAPER_CORPORA.get(recipe)
     if name is None:
         return
     from emohead_training.corpora.people import PAPER_TEST_PEOPLE
-    from emohead_training.corpus import read_voice_index
 
-    voices = read_voice_index(root)
-    others = sorted({v.dataset for v in voices} - {name})
+    found = _people(root)
+    others = sorted({corpus for corpus, _, _ in found} - {name})
     if others:
         raise InputError(
             f"{recipe} trains on {name} alone, {root} also holds {', '.join(others)}; prepare "
             f"{name} into a folder of its own (emohead-train prepare --corpus {name})"
         )
     people = {f"{name}-{p}" for p in PAPER_TEST_PEOPLE[name]}
-    wrong = sorted({v.speaker for v in voices if (v.speaker in people) != (v.split == "test")})
+    wrong = sorted({person for _, person, side in found if (person in people) != (side == "test")})
     if wrong:
         raise InputError(
             f"{recipe} tests on the people of the paper's Table 4, {root} has {', '.join(wrong)} "
             f"on the wrong side; prepare it with emohead-train prepare --corpus {name}"
         )
+
+
+def _people(root: Path) -> set[tuple[str, str, str]]:
+    """Corpus, person and side of all voices and, where there are films, of all faces."""
+    from emohead_training.corpus import read_video_index, read_voice_index
+
+    found = {(v.dataset, v.speaker, str(v.split)) for v in read_voice_index(root)}
+    if (root / "video.csv").is_file():
+        clips = read_video_index(root, may_be_empty=True)
+        found |= {(c.source, c.identity, str(c.split)) for c in clips}
+    return found

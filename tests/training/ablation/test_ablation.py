@@ -126,6 +126,11 @@ def test_a_row_is_trained_judged_and_not_again(
     other = AblationConfig(data=corpus, out=out, recipe="smoke", steps=4)
     with pytest.raises(InputError, match="other settings"):
         train_row(other, by_name("without_local"))
+    elsewhere = AblationConfig(data=out / "corpus", out=out, recipe="smoke", steps=2)
+    elsewhere.data.mkdir()
+    (elsewhere.data / "video.csv").write_text((corpus / "video.csv").read_text() + "\n")
+    with pytest.raises(InputError, match="other settings"):
+        train_row(elsewhere, by_name("without_local"))
 
 
 def test_the_identity_net_of_all_rows_depends_on_the_seed_alone(

@@ -124,7 +124,7 @@ def test_the_rate_falls_over_all_steps_of_the_run(
     told = []
     for name in ("read_sounds", "CodeWriter", "SpelledSpeech", "read_talking_shapes"):
         monkeypatch.setattr(lips_training, name, lambda *_, **__: None)
-    for name in ("fit_posture", "_actor_speech", "fit"):
+    for name in ("fit_posture", "_actor_speech", "fit", "file_hash"):
         monkeypatch.setattr(lips_training, name, lambda *_, **__: None)
     monkeypatch.setattr(lips_training, "read_spoken_clips", lambda *_: [])
     nobody = SimpleNamespace(clips=[])

@@ -27,7 +27,9 @@ from emohead_training.ablation.training_rows import (
 from emohead_training.ablation.variants import VARIANTS, variants_named
 from emohead_training.evaluation.frame_scores import Judges
 from emohead_training.evaluation.pixels import Synthesis
+from emohead_training.evaluation.protocol import PROTOCOL
 from emohead_training.loop.checkpoints import RECORD_FILE
+from emohead_training.loop.record import data_hash
 from emohead_training.whole_files import read_json, write_json
 
 __all__ = ["ablate"]
@@ -98,7 +100,12 @@ def _judge_once(
     warm_frames: int,
 ) -> None:
     """Judge unless the same judging is there already."""
-    protocol = {"warm_frames": warm_frames, "judges": judges.names}
+    protocol = {
+        "version": PROTOCOL.version,
+        "data_sha256": data_hash(config.data),
+        "warm_frames": warm_frames,
+        "judges": judges.names,
+    }
     judged = read_json(path)
     if judged is not None and judged["protocol"] == protocol:
         return

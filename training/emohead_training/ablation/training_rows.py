@@ -16,7 +16,7 @@ from emohead_training.ablation.variants import Variant
 from emohead_training.loop import Budget, RunConfig
 from emohead_training.loop.checkpoints import PROGRESS_FILE
 from emohead_training.loop.randomness import seed_all
-from emohead_training.loop.record import config_json
+from emohead_training.loop.record import config_json, data_hash
 from emohead_training.recipe_book import config_of
 from emohead_training.renderer.task import RendererConfig
 from emohead_training.whole_files import read_json, write_json
@@ -125,6 +125,7 @@ def settings_of(config: AblationConfig) -> dict[str, Any]:
     settings: dict[str, Any] = config_json(config)
     for key in ("data", "out", "device"):
         del settings[key]
+    settings["data_sha256"] = data_hash(config.data)
     for key in ("perceptual", "identity_net"):
         path = getattr(config, key)
         settings[key] = None if path is None else path.name

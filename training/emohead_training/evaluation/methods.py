@@ -49,8 +49,8 @@ torch modules.
 - **Closure**: {P.synthesised_s:g} s of synthesised speech with exact phoneme times (synthesizers
   that the content code was trained on, sentences it was not); lips are closed when the inner-lip
   gap is within {P.closed_gap:g} canonical units of the portrait's own, in the sound or
-  {P.closure_reach_frames} frame beside it. A still mouth would be closed always: read it together
-  with the vowels.
+  {P.closure_reach_frames} frame beside it. Utterances are resampled here, for their voices are not
+  people. A still mouth would be closed always: read it together with the vowels.
 - **Quiver**: standard deviation of the mouth's points in the second half of {P.silence_s:g} s of
   white noise at {P.silence_dbfs:g} dBFS after each clip.
 - **Lag**: shift within {P.max_lag_frames} frames, at 30 a second, with the largest correlation.
@@ -62,7 +62,8 @@ torch modules.
   stands beside it and bounds what can be expected. Detector and landmarker learnt from the
   portraits, no other network did. How strongly each emotion moves a face was tried out on rendered
   frames of train people.
-- **Emotion in landmarks**: one judge has seen the people whose acted clips the styles are measured
+- **Emotion in landmarks**: speech of val and test people, stylised; the same faces tell how well
+  the opening is preserved. One judge has seen the people whose acted clips the styles are measured
   on, and flatters. The other has not; it has only one to five people for each emotion, and its
   accuracy on real acted clips stands beside it.
 - **Landmarks**: whole frames in, own detector and landmarker, against the teacher's labels; mean

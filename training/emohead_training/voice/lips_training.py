@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from emohead.geometry.landmarks import JAW, LIP_PAIRS, MIRROR, MOUTH, NOSE_BASE
 from emohead.stages import NEUTRAL_LANDMARKS, NUM_LANDMARKS
 from emohead_training.loop import Budget, RunConfig, falling, fit, set_rate, weights_path
+from emohead_training.loop.record import file_hash
 from emohead_training.models.neutral_landmarks import NUM_MOVEMENTS, NeutralLandmarks
 from emohead_training.recipe_book import config_of
 from emohead_training.voice.autovc_training import STAGE as AUTOVC
@@ -95,7 +96,25 @@ class LipsConfig:
 
 
 class LipsTask:
-    """The landmark network's side of the training loop."""
+    """The landmark network's side of the training loop.
+
+    Parameters
+    ----------
+    config : LipsConfig
+    corpus : LipCorpus
+        Filmed train people.
+    spelled : SpelledSpeech
+    validation : sequence of SpokenClip
+        Of val people.
+    writer : CodeWriter
+        AutoVC's encoders, for the codes of `validation`.
+    posture : PostureMap, optional
+        Typical posture in speech; zero where None.
+    actors : LipCorpus, optional
+        Digital actors, numbered after the filmed clips.
+    facts : mapping of str to str, optional
+        What the codes were made with, for the run's record.
+    """
 
     name = STAGE
 
@@ -108,8 +127,10 @@ class LipsTask:
         writer: CodeWriter,
         posture: PostureMap | None = None,
         actors: LipCorpus | None = None,
+        facts: Mapping[str, str] | None = None,
     ) -> None:
         self.config, self.corpus, self.spelled, self.actors = config, corpus, spelled, actors
+        self.facts = dict(facts or {})
         self.model = NeutralLandmarks()
         fill_bases(self.model, *self._weighted_clips())
         if posture is not None:
@@ -282,6 +303,11 @@ def train(run: RunConfig) -> None:
     ----------
     run : RunConfig
         Command-line settings; the recipe names the `LipsConfig`.
+
+    Raises
+    ------
+    InputError
+        AutoVC was not trained, or the corpus has nobody who speaks.
     """
     torch.set_num_threads(1)
     recipe: LipsConfig = config_of(run.recipe, STAGE)
@@ -299,7 +325,8 @@ def train(run: RunConfig) -> None:
     speech = _actor_speech(config, run)
     # Codes of degraded sound depend on chance, and a resumed run must draw the same.
     torch.manual_seed(run.seed)
-    writer = CodeWriter(weights_path(run.out, AUTOVC))
+    encoders = weights_path(run.out, AUTOVC)
+    writer = CodeWriter(encoders)
     trained = [c for c in clips if c.split == "train"]
     corpus = LipCorpus(trained, writer, seed=run.seed, variants=config.variants)
     spelled = SpelledSpeech(sounds, writer, count=config.num_spelled, seed=run.seed)
@@ -307,5 +334,6 @@ def train(run: RunConfig) -> None:
     if speech:
         actors = LipCorpus(speech, writer, seed=run.seed, variants=2, first=first, in_step=True)
     validation = [c for c in clips if c.split == "val"]
-    task = LipsTask(config, corpus, spelled, validation, writer, posture, actors)
+    facts = {"autovc_sha256": file_hash(encoders)}
+    task = LipsTask(config, corpus, spelled, validation, writer, posture, actors, facts)
     fit(task, run, config.budget, ema_decay=0.99)
