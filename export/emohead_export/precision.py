@@ -105,6 +105,7 @@ def derive(
             f"{spec.name}: expected its golden graph at {graph}, got: {err.strerror}; "
             "give the path of an ONNX file of a bundle"
         ) from err
+    writable_folder(out.parent, "output folder")
     real = default_feeds()[spec.name] if feeds is None else feeds
     made = derived(spec, golden, precision, real, layout)
     writable_folder(out.parent, "output folder")
