@@ -1,14 +1,16 @@
 """An ONNX graph cut by what its nodes depend on: computed once, ahead of time, or step by step.
 
-Works on the file's bytes, for the runtime has no ONNX library: fields are copied as they are, and
-only the names that nodes read and write are looked at. Called by ``lookahead.py``.
+Works on the file's bytes (``protobuf.py``): fields are copied as they are, and only the names that
+nodes read and write are looked at. Called by ``lookahead.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+from emohead.protobuf import BYTES, VARINT, Content, Field, fields_of, joined, varint
 
 __all__ = ["Parts", "Value", "parts_of"]
 
@@ -18,9 +20,6 @@ _NODE, _INITIALIZER, _INPUT, _OUTPUT = 1, 5, 11, 12
 _TENSOR_NAME: Final = 8
 _ELEMENT_TYPES: Final = {"float": 1, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "double": 11}
 _CONSTANT: Final = -1
-
-Field = tuple[int, int, bytes]
-"""Number, wire type, and content."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +36,7 @@ class Value:
 
 @dataclass(frozen=True)
 class _Node:
-    content: bytes
+    content: Content
     reads: tuple[str, ...]
     writes: tuple[str, ...]
 
@@ -51,9 +50,9 @@ class Parts:
     _model: list[Field]
     _others: list[Field] = field(default_factory=list)
     _nodes: list[_Node] = field(default_factory=list)
-    _weights: dict[str, bytes] = field(default_factory=dict)
-    _declared: dict[str, bytes] = field(default_factory=dict)
-    _results: dict[str, bytes] = field(default_factory=dict)
+    _weights: dict[str, Content] = field(default_factory=dict)
+    _declared: dict[str, Content] = field(default_factory=dict)
+    _results: dict[str, Content] = field(default_factory=dict)
     _level: dict[str, int] = field(default_factory=dict)
 
     def results_of(self, part: int) -> list[str]:
@@ -83,13 +82,13 @@ class Parts:
         made = {name for node in nodes for name in node.writes}
         read = {name for node in nodes for name in node.reads if name} - made
         wanted = self.results_of(part)
-        graph = [*self._others]
-        graph += [(_NODE, 2, node.content) for node in nodes]
-        graph += [(_INITIALIZER, 2, w) for name, w in self._weights.items() if name in read]
-        graph += [(_INPUT, 2, v) for name, v in self._declared.items() if name in read]
-        graph += [(_INPUT, 2, _declaration(v)) for name, v in passed.items() if name in read]
-        graph += [(_OUTPUT, 2, self._results.get(n) or _text(1, n)) for n in wanted]
-        return _joined([*self._model, (_GRAPH, 2, _joined(graph))])
+        graph: list[Field] = [*self._others]
+        graph += [(_NODE, BYTES, node.content) for node in nodes]
+        graph += [(_INITIALIZER, BYTES, w) for name, w in self._weights.items() if name in read]
+        graph += [(_INPUT, BYTES, v) for name, v in self._declared.items() if name in read]
+        graph += [(_INPUT, BYTES, _declaration(v)) for name, v in passed.items() if name in read]
+        graph += [(_OUTPUT, BYTES, self._results.get(n) or _text(1, n)) for n in wanted]
+        return joined([*self._model, (_GRAPH, BYTES, joined(graph))])
 
     def _needed(self, part: int) -> list[_Node]:
         """Nodes of a part, and the constants that they read, in the graph's order."""
@@ -117,10 +116,10 @@ def parts_of(model: bytes, groups: Sequence[Sequence[str]]) -> Parts:
     -------
     Parts
     """
-    fields = list(_fields(model))
+    fields = list(fields_of(model))
     graph = next(content for number, _, content in fields if number == _GRAPH)
     found = Parts(len(groups), [f for f in fields if f[0] != _GRAPH])
-    for number, wire, content in _fields(graph):
+    for number, wire, content in fields_of(graph):
         if number == _NODE:
             found._nodes.append(_Node(content, _texts(content, 1), _texts(content, 2)))
         elif number == _INITIALIZER:
@@ -139,64 +138,21 @@ def parts_of(model: bytes, groups: Sequence[Sequence[str]]) -> Parts:
     return found
 
 
-def _fields(content: bytes) -> Iterator[Field]:
-    """Fields of a message, lengths stripped."""
-    at = 0
-    while at < len(content):
-        key, at = _varint(content, at)
-        number, wire = key >> 3, key & 7
-        if wire == 2:
-            length, at = _varint(content, at)
-            end = at + length
-        elif wire == 0:
-            _, end = _varint(content, at)
-        else:
-            end = at + (8 if wire == 1 else 4)
-        yield number, wire, content[at:end]
-        at = end
-
-
-def _varint(content: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = content[at]
-        value |= (byte & 0x7F) << shift
-        shift, at = shift + 7, at + 1
-        if byte < 0x80:
-            return value, at
-
-
-def _as_varint(value: int) -> bytes:
-    made = bytearray()
-    while value > 0x7F:
-        made.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*made, value))
-
-
-def _joined(fields: Sequence[Field]) -> bytes:
-    pieces = []
-    for number, wire, content in fields:
-        pieces.append(_as_varint(number << 3 | wire))
-        if wire == 2:
-            pieces.append(_as_varint(len(content)))
-        pieces.append(content)
-    return b"".join(pieces)
-
-
 def _text(number: int, text: str) -> bytes:
-    return _joined([(number, 2, text.encode())])
+    return joined([(number, BYTES, text.encode())])
 
 
-def _texts(content: bytes, wanted: int) -> tuple[str, ...]:
-    return tuple(c.decode() for number, _, c in _fields(content) if number == wanted)
+def _texts(content: Content, wanted: int) -> tuple[str, ...]:
+    found = (c for number, _, c in fields_of(content) if number == wanted)
+    return tuple(bytes(c).decode() for c in found)
 
 
 def _declaration(value: Value) -> bytes:
     """ValueInfoProto of an input."""
     axes = [
-        (1, 2, _joined([(1, 0, _as_varint(n))]) if isinstance(n, int) else b"") for n in value.shape
+        (1, BYTES, joined([(1, VARINT, varint(n))]) if isinstance(n, int) else b"")
+        for n in value.shape
     ]
-    kind = (1, 0, _as_varint(_ELEMENT_TYPES[value.element]))
-    tensor = _joined([kind, (2, 2, _joined(axes))])
-    return _joined([(1, 2, value.name.encode()), (2, 2, _joined([(1, 2, tensor)]))])
+    kind = (1, VARINT, varint(_ELEMENT_TYPES[value.element]))
+    tensor = joined([kind, (2, BYTES, joined(axes))])
+    return joined([(1, BYTES, value.name.encode()), (2, BYTES, joined([(1, BYTES, tensor)]))])
