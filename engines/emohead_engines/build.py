@@ -30,7 +30,13 @@ DTYPES: Final = {"FLOAT": "float32", "HALF": "float16", "INT32": "int32", "INT64
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions:
-    """What may be chosen about a build; part of the engine's key."""
+    """What may be chosen about a build; part of the engine's key.
+
+    Raises
+    ------
+    BackendError
+        When a number is out of range.
+    """
 
     level: int = 3
     """How long the builder looks for fast kernels, 0 (briefly) to 5 (exhaustively)."""

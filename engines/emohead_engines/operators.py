@@ -16,18 +16,22 @@ if TYPE_CHECKING:
 
 __all__ = ["ALLOWED_OPERATORS", "check_operators"]
 
-_SHAPES = "Concat ConstantOfShape Expand Flatten Gather Reshape Shape Slice Split Squeeze Unsqueeze"
-_MATHS = (
-    "Abs Add Clip Div Exp Log Mod Mul Neg Pow "
-    "Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Sqrt Sub"
+_SHAPES: Final = (
+    "Concat ConstantOfShape DepthToSpace Expand Flatten Gather Pad Reshape Resize Shape Slice "
+    "Split Squeeze Transpose Unsqueeze"
 )
-_LOGIC = "And Cast Constant Equal Greater Identity Less Max Min Not Or Where"
-_NETS = "AveragePool BatchNormalization Conv ConvTranspose DepthToSpace Gemm GlobalAveragePool "
-_MORE = "GridSample InstanceNormalization LayerNormalization LSTM MatMul Pad Resize Transpose"
-_CURVES = "LeakyRelu Relu Sigmoid Softmax Tanh"
-_QUANTA = "DequantizeLinear QuantizeLinear"
+_ARITHMETIC: Final = (
+    "Abs Add Clip Div Exp Log Max Min Mod Mul Neg Pow Reciprocal ReduceMax ReduceMean ReduceMin "
+    "ReduceSum Sqrt Sub"
+)
+_LOGIC: Final = "And Cast Constant Equal Greater Identity Less Not Or Where"
+_LAYERS: Final = (
+    "AveragePool BatchNormalization Conv ConvTranspose Gemm GlobalAveragePool GridSample "
+    "InstanceNormalization LSTM LayerNormalization LeakyRelu MatMul Relu Sigmoid Softmax Tanh"
+)
+_QUANTISATION: Final = "DequantizeLinear QuantizeLinear"
 ALLOWED_OPERATORS: Final = frozenset(
-    f"{_SHAPES} {_MATHS} {_LOGIC} {_NETS}{_MORE} {_CURVES} {_QUANTA}".split()
+    " ".join((_SHAPES, _ARITHMETIC, _LOGIC, _LAYERS, _QUANTISATION)).split()
 )
 """Operators of ai.onnx that every supported TensorRT parses natively."""
 GRID_RANK: Final = 4

@@ -2,7 +2,8 @@
 
 A plan is code, so it is loaded only from the store that wrote it, and only where nobody else could
 have written it.
-Who calls: ``workshop.py``, ``emohead engines``. Not here: building (``build.py``).
+Who calls: ``workshop.py``, ``emohead engines``. Not here: building (``build.py``), locks and
+whole files (``store_files.py``).
 """
 
 from __future__ import annotations
@@ -10,37 +11,38 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import tempfile
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 from pydantic import ValidationError
 
 import emohead
 from emohead.backends import BUILD_VARIABLE
 from emohead.errors import BackendError, InputError
-from emohead.private_files import exposure, private_folder
+from emohead.private_files import exposure
 from emohead.reading import read_file
 from emohead_engines.build import BuiltPlan
 from emohead_engines.entries import EngineManifest, Entry
 from emohead_engines.keys import EngineKey, differences
+from emohead_engines.store_files import (
+    STORE_VARIABLE,
+    UNFINISHED,
+    is_being_written,
+    locked,
+    write_whole,
+)
 
 __all__ = ["BUILD_VARIABLE", "STORE_VARIABLE", "EngineStore", "default_root"]
 
 logger = logging.getLogger(__name__)
 
-STORE_VARIABLE: Final = "EMOHEAD_ENGINES"
-"""Environment variable with the folder of the store."""
 MAX_BYTES: Final = 8 << 30
 """Largest size of a store by default."""
 _IDENTITY: Final = "store-id"
-_UNFINISHED: Final = ".unfinished-"
 
 
 def default_root() -> Path:
@@ -99,7 +101,7 @@ class EngineStore:
             return found
         if not self.allow_build:
             raise BackendError(self._absence(key))
-        with self._locked(key.file_stem):
+        with locked(self.root, key.file_stem):
             found = self.find(key)  # another process may have built it meanwhile
             if found is None:
                 built = build(self.timings(key))
@@ -257,31 +259,13 @@ class EngineStore:
         )
         path = self.root / f"{key.file_stem}.json"
         entry = Entry(path, manifest)
-        self._replace(entry.plan, built.plan)
-        self._replace(path, (manifest.model_dump_json(indent=1) + "\n").encode())
+        write_whole(self.root, entry.plan, built.plan)
+        write_whole(self.root, path, (manifest.model_dump_json(indent=1) + "\n").encode())
         return entry
-
-    def _replace(self, path: Path, content: bytes) -> None:
-        """Write a file so that every reader sees the old content or the new, never a part."""
-        try:
-            private_folder(self.root)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, path)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
-        except OSError as err:
-            raise BackendError(_unwritable(self.root, err)) from err
 
     def _keep_timings(self, key: EngineKey, timings: bytes) -> None:
         if timings:
-            self._replace(self._timings_path(key), timings)
+            write_whole(self.root, self._timings_path(key), timings)
 
     def _timings_path(self, key: EngineKey) -> Path:
         owner = f"{key.flavour}|{key.tensorrt_version}|{key.gpu}|{key.compute_capability}"
@@ -301,40 +285,21 @@ class EngineStore:
         """Name that this store gave itself when it was made."""
         path = self.root / _IDENTITY
         if not path.is_file():
-            with self._locked(_IDENTITY):
+            with locked(self.root, _IDENTITY):
                 if not path.is_file():
-                    self._replace(path, uuid.uuid4().hex.encode())
+                    write_whole(self.root, path, uuid.uuid4().hex.encode())
         return path.read_text()
-
-    @contextmanager
-    def _locked(self, name: str, *, waits: bool = True) -> Iterator[bool]:
-        """Hold a lock that the system frees when its process dies; gives whether it is held."""
-        folder = self.root / "locks"
-        try:
-            private_folder(self.root)
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder / f"{name}.lock")
-            lock.acquire(timeout=-1 if waits else 0)
-        except Timeout:
-            yield False
-            return
-        except OSError as err:
-            raise BackendError(_unwritable(self.root, err)) from err
-        try:
-            yield True
-        finally:
-            lock.release()
 
     def _sweep(self) -> None:
         """Remove what killed builds left: unfinished files, plans without a manifest."""
         for path in self.root.glob("*.plan"):
             if not path.with_suffix(".json").is_file():
                 # Who holds the lock builds this very engine, which may take minutes.
-                with self._locked(path.stem, waits=False) as is_held:
+                with locked(self.root, path.stem, waits=False) as is_held:
                     if is_held and not path.with_suffix(".json").is_file():
                         path.unlink(missing_ok=True)
-        for path in self.root.rglob(f"{_UNFINISHED}*"):
-            if not _is_being_written(path):
+        for path in self.root.rglob(f"{UNFINISHED}*"):
+            if not is_being_written(path):
                 path.unlink(missing_ok=True)
 
     def _absence(self, key: EngineKey) -> str:
@@ -367,19 +332,3 @@ def remove_and_rebuild(key: EngineKey) -> str:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _is_being_written(path: Path) -> bool:
-    """Whether an unfinished file is young enough to belong to a process at work."""
-    try:
-        age_s = datetime.now(timezone.utc).timestamp() - path.stat().st_mtime
-    except FileNotFoundError:
-        return True
-    return age_s < 600
-
-
-def _unwritable(root: Path, err: OSError) -> str:
-    return (
-        f"{root}: expected a folder that can be written, got: {err.strerror or err}; "
-        f"give another --out, or set {STORE_VARIABLE}"
-    )
