@@ -6,27 +6,26 @@ bundle (``emohead.bundle``), files that appear whole (``writing.py``).
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import zipfile
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Final
 
 import emohead
 from emohead.bundle import MANIFEST_NAME, Bundle
-from emohead.contract import StageSpec, spec_hash
+from emohead.contract import StageSpec
 from emohead.errors import BundleError
 from emohead.geometry.topology import TOPOLOGY
-from emohead.manifest import Manifest, Source, StageEntry, Training
+from emohead.manifest import Manifest
 from emohead.metadata import graph_metadata
 from emohead.runner import OrtRunner
 from emohead.stages import STAGES
 from emohead_export.cost import graph_cost
 from emohead_export.graph import export_graph
 from emohead_export.parity import check_parity
+from emohead_export.parts import Part, part_of
 from emohead_export.registry import IMPLEMENTATIONS, load_trained
 from emohead_export.sources import WEIGHTS_LICENCE, sources_of
 from emohead_export.training_record import read_training
@@ -34,11 +33,9 @@ from emohead_export.writing import whole_folder, write_zip
 
 __all__ = [
     "MAX_BUNDLE_BYTES",
-    "Part",
     "check_place",
     "export_bundle",
     "export_stage",
-    "part_of",
     "write_bundle",
 ]
 
@@ -46,66 +43,6 @@ log = logging.getLogger(__name__)
 
 MAX_BUNDLE_BYTES: Final = 40_000_000
 """A bundle ships inside the package, so it stays small."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One graph on its way into a bundle."""
-
-    spec: StageSpec
-    """Its contract."""
-    model: bytes
-    """Content of the ONNX file."""
-    num_parameters: int
-    """Trained numbers in it."""
-    licence: str
-    """Licence of the weights."""
-    sources: tuple[Source, ...]
-    """What the weights were made with."""
-    precision: str = "fp32"
-    """``fp32``, ``fp16`` or ``int8``."""
-    training: Training | None = None
-    """How the weights were trained."""
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    """Measured at export."""
-    variants: Mapping[str, tuple[bytes, Mapping[str, float]]] = field(default_factory=dict)
-    """Graph and measurements in other precisions."""
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """Content of the part's files by name."""
-        others = {self._file(p): model for p, (model, _) in self.variants.items()}
-        return {self._file(): self.model, **others}
-
-    def _file(self, variant: str = "") -> str:
-        return f"{self.spec.name}.{variant}.onnx" if variant else f"{self.spec.name}.onnx"
-
-    @property
-    def entry(self) -> StageEntry:
-        """The part's line in the manifest."""
-        return StageEntry.model_validate(
-            {
-                "file": self._file(),
-                "precision": self.precision,
-                "sha256": hashlib.sha256(self.model).hexdigest(),
-                "spec_sha256": spec_hash(self.spec),
-                "num_bytes": len(self.model),
-                "num_parameters": self.num_parameters,
-                "licence": self.licence,
-                "sources": self.sources,
-                "training": self.training,
-                "metrics": dict(self.metrics),
-                "variants": {
-                    precision: {
-                        "file": self._file(precision),
-                        "sha256": hashlib.sha256(model).hexdigest(),
-                        "num_bytes": len(model),
-                        "metrics": dict(metrics),
-                    }
-                    for precision, (model, metrics) in self.variants.items()
-                },
-            }
-        )
 
 
 def export_bundle(
@@ -205,41 +142,6 @@ def export_stage(spec: StageSpec, checkpoints: Path) -> Part:
             "parity_error": float(f"{error:.2e}"),
             "mega_macs": round(graph_cost(spec, model).macs / 1e6, 2),
         },
-    )
-
-
-def part_of(bundle: Bundle, stage: str) -> Part:
-    """Take a stage of a bundle as it is.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        Verified.
-    stage : str
-        Name of the stage.
-
-    Returns
-    -------
-    Part
-        Ready to pack, with the entry that it had.
-
-    Raises
-    ------
-    BundleError
-        When the bundle lacks the stage.
-    """
-    model = bundle.model(stage)
-    entry = bundle.manifest.stages[stage]
-    return Part(
-        spec=STAGES[stage],
-        model=model,
-        num_parameters=entry.num_parameters,
-        licence=entry.licence,
-        sources=entry.sources,
-        precision=entry.precision,
-        training=entry.training,
-        metrics=entry.metrics,
-        variants={p: (bundle.model(stage, p), v.metrics) for p, v in entry.variants.items()},
     )
 
 

@@ -23,7 +23,8 @@ from emohead.stages import STAGES
 from emohead_export.clips import check_clips, clip_errors
 from emohead_export.feeds import Feed, recorded_feeds
 from emohead_export.gate import Precision
-from emohead_export.packing import Part, check_place, part_of, write_bundle
+from emohead_export.packing import check_place, write_bundle
+from emohead_export.parts import Part, part_of
 from emohead_export.precision import Derived, derived
 
 __all__ = ["HEAVY_MEGA_MACS", "derive_bundle", "speedup"]

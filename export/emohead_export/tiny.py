@@ -26,7 +26,8 @@ from emohead.stages import (
     NEUTRAL_LANDMARKS,
     STAGES,
 )
-from emohead_export.packing import Part, write_bundle
+from emohead_export.packing import write_bundle
+from emohead_export.parts import Part
 
 if TYPE_CHECKING:
     import onnx

@@ -17,7 +17,8 @@ from emohead.contract import spec_as_dict, spec_hash
 from emohead.errors import BundleError
 from emohead.metadata import check_metadata, graph_metadata
 from emohead.stages import EMOTION_ENCODER, RENDERER, STAGES
-from emohead_export.packing import Part, write_bundle
+from emohead_export.packing import write_bundle
+from emohead_export.parts import Part
 from emohead_export.tiny import tiny_graph, write_tiny_bundle
 
 STAGE = EMOTION_ENCODER.name

@@ -21,7 +21,8 @@ from emohead.cli import app
 from emohead.errors import BundleError
 from emohead.graph_safety import objection
 from emohead.stages import EMOTION_ENCODER, STAGES
-from emohead_export.packing import Part, write_bundle
+from emohead_export.packing import write_bundle
+from emohead_export.parts import Part
 from emohead_export.tiny import tiny_graph, write_tiny_bundle
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")

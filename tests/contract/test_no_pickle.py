@@ -21,7 +21,8 @@ from emohead.errors import EmoheadError
 from emohead.jobs import read_jobs
 from emohead.landmarks.files import read_landmarks
 from emohead.landmarks.photo import landmarks_from
-from emohead_export.packing import Part, write_bundle
+from emohead_export.packing import write_bundle
+from emohead_export.parts import Part
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("sdk", "training", "export", "engines", "benchmarks", "examples", "script")

@@ -17,7 +17,8 @@ from emohead.errors import BundleError, InputError
 from emohead.stages import EMOTION_ENCODER
 from emohead_export import packing
 from emohead_export.cli import app
-from emohead_export.packing import Part, part_of, write_bundle
+from emohead_export.packing import write_bundle
+from emohead_export.parts import Part, part_of
 from emohead_export.tiny import tiny_graph, write_tiny_bundle
 from emohead_export.training_record import read_training
 from emohead_export.writing import write_zip

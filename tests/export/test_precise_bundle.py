@@ -21,7 +21,8 @@ from emohead.stages import EMOTION_ENCODER, RENDERER, STAGES
 from emohead_export import clips, precise_bundle
 from emohead_export.cli import app
 from emohead_export.clips import check_clips, clip_errors
-from emohead_export.packing import part_of, write_bundle
+from emohead_export.packing import write_bundle
+from emohead_export.parts import part_of
 from emohead_export.precise_bundle import derive_bundle, speedup
 from emohead_export.precision import derived
 from emohead_export.tiny import tiny_graph
