@@ -22,15 +22,15 @@ from emohead.emotion.windows import WindowCutter  # noqa: E402
 from emohead.mel import log_mel_128  # noqa: E402
 from emohead.runner import Runner  # noqa: E402
 from emohead.stages import EMOTION_ENCODER  # noqa: E402
+from emohead_training.emotion.acted_voices import (  # noqa: E402
+    CLASSES_OF,
+    ActedVoices,
+    held_out_speakers,
+    read_acted_voices,
+)
 from emohead_training.emotion.augment import SILENCE_DB, augmented, coded, mixed  # noqa: E402
 from emohead_training.emotion.calibration import calibrate, calibration_error  # noqa: E402
 from emohead_training.emotion.measure import emotion_accuracy  # noqa: E402
-from emohead_training.emotion.spoken_clips import (  # noqa: E402
-    CLASSES_OF,
-    SpokenClips,
-    held_out_speakers,
-    read_spoken_clips,
-)
 from emohead_training.emotion.training import (  # noqa: E402
     EmotionConfig,
     EmotionTask,
@@ -47,7 +47,7 @@ from emohead_training.models.emotion_encoder import (  # noqa: E402
 RATE = 16_000
 
 
-def made_clips(people: int = 12, each: int = 2, frames: int = 100) -> SpokenClips:
+def made_clips(people: int = 12, each: int = 2, frames: int = 100) -> ActedVoices:
     """A corpus in which each emotion is loud in bands of its own."""
     rng = np.random.default_rng(0)
     mels, labels, known, speakers, datasets = [], [], [], [], []
@@ -61,7 +61,7 @@ def made_clips(people: int = 12, each: int = 2, frames: int = 100) -> SpokenClip
                 known.append([name in classes for name in EMOTIONS])
                 speakers.append(f"{dataset}-{person:02d}")
                 datasets.append(dataset)
-    return SpokenClips(
+    return ActedVoices(
         log_mel=np.concatenate(mels),
         starts=np.cumsum([0, *map(len, mels)]),
         labels=np.array(labels),
@@ -293,7 +293,7 @@ def test_accuracy_counts_only_test_people_and_labelled_classes(tmp_path: Path) -
 
 def test_cached_windows_are_those_of_the_runtime(tmp_path: Path) -> None:
     write_corpus(tmp_path)
-    clips = read_spoken_clips(tmp_path, tmp_path / "cache" / "log_mels.npz")
+    clips = read_acted_voices(tmp_path, tmp_path / "cache" / "log_mels.npz")
     assert clips.speakers.tolist() == ["ravdess-01", "crema-d-1001"]
     windows = windows_of(clips, np.arange(2))
     speech = read_audio(tmp_path / "audio" / "3.wav").samples

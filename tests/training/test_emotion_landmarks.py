@@ -18,6 +18,7 @@ from emohead.geometry import NUM_EDGES, TEMPLATE, TOPOLOGY, edges_from_landmarks
 from emohead.geometry.landmarks import mirrored
 from emohead.stages import EMOTION_LANDMARKS
 from emohead.stylise import Stylist
+from emohead_training.corpus import acted_emotion
 from emohead_training.loop import Budget, RunConfig, load_weights, weights_path
 from emohead_training.models.emotion_landmarks import STAGE, EmotionLandmarks
 from emohead_training.models.landmark_critics import EmotionCritic, SourceCritic
@@ -225,3 +226,11 @@ def test_round_trip_on_test_people(shared_data: Path) -> None:
     figures = edge_round_trip(shared_data)
     assert figures["edge_round_trip_faces"] > 100
     assert figures["edge_round_trip"] < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [("fear/level3", "fearful"), ("angry (file name)", "angry"), ("happy?", None), ("", None)],
+)
+def test_labels_of_corpora_name_our_emotions_or_none(label: str, name: str | None) -> None:
+    assert acted_emotion(label) == name

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from emohead_training.emotion.spoken_clips import read_spoken_clips
+from emohead_training.emotion.acted_voices import read_acted_voices
 from emohead_training.portrait.frames import load_frames
 from emohead_training.renderer.dataset import FrameCache, build_cache
 
@@ -70,6 +70,6 @@ def _voices(root: Path, splits: dict[str, str]) -> None:
 def test_who_moves_to_the_test_side_is_not_heard_any_more(tmp_path):
     cache = tmp_path / "log_mels.npz"
     _voices(tmp_path, {"01": "train", "02": "train"})
-    assert set(read_spoken_clips(tmp_path, cache).speakers) == {"ravdess-01", "ravdess-02"}
+    assert set(read_acted_voices(tmp_path, cache).speakers) == {"ravdess-01", "ravdess-02"}
     _voices(tmp_path, {"01": "train", "02": "test"})
-    assert set(read_spoken_clips(tmp_path, cache).speakers) == {"ravdess-01"}
+    assert set(read_acted_voices(tmp_path, cache).speakers) == {"ravdess-01"}

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.audio import read_audio
+from emohead.emotion import ALIASES, EMOTIONS
 from emohead.errors import InputError
 from emohead_training.compact_points import points_from
 from emohead_training.media import has_media, open_media
@@ -30,6 +31,7 @@ __all__ = [
     "Split",
     "VideoClip",
     "VoiceClip",
+    "acted_emotion",
     "read_frames",
     "read_labels",
     "read_sound",
@@ -183,6 +185,24 @@ def read_video_index(
     if not chosen and not may_be_empty:
         raise InputError(_lacks(root / "video.csv", "talking-face clips", split))
     return chosen
+
+
+def acted_emotion(label: str) -> str | None:
+    """Name, of ``EMOTIONS``, of a label such as ``fear/level3``.
+
+    Parameters
+    ----------
+    label : str
+        As ``video.csv`` has it.
+
+    Returns
+    -------
+    str or None
+        None for no label, for contempt, and for guesses (``happy?``).
+    """
+    word = label.split("/")[0].split(" ")[0]
+    name = ALIASES.get(word, word)
+    return name if name in EMOTIONS else None
 
 
 def read_voice_index(

@@ -1,6 +1,7 @@
 """Other voices, rooms, microphones, codecs and noise, made from log-mel spectrograms.
 
-Everything acts on bands in decibels, so the sound is analysed once and varied in every batch.
+Everything takes and gives (B, 128, M) tensors in dB, so the sound is analysed once and varied in
+every batch; chance is torch's. Called by ``training.py``.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["augmented", "mixed"]
+__all__ = ["SILENCE_DB", "augmented", "mixed"]
 
 _DB = math.log(10) / 10
 SILENCE_DB = -100.0
+"""Level of bands without sound, re full scale."""
 TELEPHONE_EDGE = 0.72
 """Share of the 128 bands that lies below 3.4 kHz."""
 

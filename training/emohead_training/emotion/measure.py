@@ -19,8 +19,8 @@ from emohead.emotion.reader import EmotionReader
 from emohead.runner import Runner
 from emohead.stages import EMOTION_ENCODER
 from emohead_training.corpus import VoiceClip, read_sound, read_voice_index
+from emohead_training.emotion.acted_voices import CLASSES_OF, known_classes
 from emohead_training.emotion.calibration import calibration_error
-from emohead_training.emotion.spoken_clips import CLASSES_OF, known_classes
 from emohead_training.evaluation.intervals import Tally
 
 __all__ = ["emotion_accuracy"]

@@ -1,7 +1,7 @@
 """Training of the emotion encoder: binary cross-entropy over all classes a clip is labelled for.
 
 Every voter validates and calibrates on training people of its own; the test people stay unseen.
-Not here: reading of sound (``spoken_clips.py``), calibration (``calibration.py``).
+Not here: reading of sound (``acted_voices.py``), calibration (``calibration.py``).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from torch.nn import functional
 
 from emohead.emotion import EMOTIONS
 from emohead.stages import EMOTION_ENCODER, NUM_LOG_MEL_BANDS
+from emohead_training.emotion.acted_voices import (
+    FOLDS,
+    ActedVoices,
+    held_out_speakers,
+    read_acted_voices,
+)
 from emohead_training.emotion.augment import SILENCE_DB, augmented, mixed
 from emohead_training.emotion.calibration import calibrate, calibration_error
-from emohead_training.emotion.spoken_clips import (
-    FOLDS,
-    SpokenClips,
-    held_out_speakers,
-    read_spoken_clips,
-)
 from emohead_training.emotion.windows import Windows, window_frames_of, windows_of
 from emohead_training.loop import (
     Budget,
@@ -104,14 +104,14 @@ class EmotionTask:
 
     Parameters
     ----------
-    clips : SpokenClips
+    clips : ActedVoices
         The training side.
     config : EmotionConfig
     """
 
     name: str = STAGE
 
-    def __init__(self, clips: SpokenClips, config: EmotionConfig) -> None:
+    def __init__(self, clips: ActedVoices, config: EmotionConfig) -> None:
         self.clips, self.config = clips, config
         self.encoder = EmotionEncoder(config.widths, config.dropout, config.members)
         self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -214,7 +214,7 @@ class EmotionTask:
 class _Fold:
     """The people that one voter hears, and those that it does not."""
 
-    def __init__(self, clips: SpokenClips, fold: int, folds: int) -> None:
+    def __init__(self, clips: ActedVoices, fold: int, folds: int) -> None:
         self._clips = clips
         is_held = np.isin(clips.speakers, sorted(held_out_speakers(clips, fold, folds)))
         self.heard, self.held = np.flatnonzero(~is_held), np.flatnonzero(is_held)
@@ -262,7 +262,7 @@ def emotion_loss(logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
     return (each * known).sum() / len(logits)
 
 
-def _chances(clips: SpokenClips, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+def _chances(clips: ActedVoices, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
     """Equal chances for the two data sets; within one, rarer classes a little more often."""
     keys = np.char.add(clips.datasets[chosen].astype("U16"), clips.labels[chosen].astype("U2"))
     _, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
@@ -304,7 +304,7 @@ def train(run: RunConfig) -> None:
     torch.set_num_threads(1)
     recipe: EmotionConfig = config_of(run.recipe, STAGE)
     config = replace(recipe, budget=run.budget(recipe.budget))
-    clips = read_spoken_clips(run.data, run.out / STAGE / "log_mels.npz")
+    clips = read_acted_voices(run.data, run.out / STAGE / "log_mels.npz")
     torch.manual_seed(run.seed)
     task = EmotionTask(clips, config)
     # The averages move at every step, a voter only at its own.

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from emohead.emotion.reader import HOP_SAMPLES, WINDOW_SAMPLES
 from emohead.mel import EMOTION_SETTINGS
+from emohead_training.emotion.acted_voices import ActedVoices
 from emohead_training.emotion.augment import SILENCE_DB
-from emohead_training.emotion.spoken_clips import SpokenClips
 
 __all__ = ["Windows", "window_frames_of", "windows_of"]
 
@@ -39,12 +39,12 @@ def window_frames_of(num_samples: int = WINDOW_SAMPLES) -> int:
     return 1 + num_samples // EMOTION_SETTINGS.hop
 
 
-def windows_of(clips: SpokenClips, chosen: NDArray[np.int64]) -> Windows:
+def windows_of(clips: ActedVoices, chosen: NDArray[np.int64]) -> Windows:
     """Cut the chosen clips as ``emohead.emotion.reader`` cuts sound.
 
     Parameters
     ----------
-    clips : SpokenClips
+    clips : ActedVoices
     chosen : (C,) int
         Indices of clips.
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.errors import InputError
+from emohead.geometry.landmarks import LEFT_EYE, RIGHT_EYE
 from emohead.sessions import default_threads
 from emohead_training.evaluation.protocol import PROTOCOL
 
@@ -33,7 +34,6 @@ __all__ = [
 PERCEPTUAL_FILES: Final = ("squeezenet1_1_features.onnx", "lpips_v0.1_squeeze.pth")
 IDENTITY_FILE: Final = "mobilefacenet_112.onnx"
 
-# Eyes, nose tip, mouth corners in a 112x112 face, as ArcFace networks are trained with.
 ARCFACE_POINTS: Final = np.array(
     [
         [38.2946, 51.6963],
@@ -44,7 +44,8 @@ ARCFACE_POINTS: Final = np.array(
     ],
     np.float32,
 )
-FIVE_POINTS: Final = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47), (30,), (48,), (54,))
+"""Eyes, nose tip and mouth corners in a 112x112 face, px, as ArcFace networks are trained with."""
+FIVE_POINTS: Final = (LEFT_EYE, RIGHT_EYE, (30,), (48,), (54,))
 """Indices of the 68 points whose means are the five points above."""
 
 Images = NDArray[np.uint8]
@@ -74,7 +75,13 @@ class PerceptualDistance:
     Parameters
     ----------
     folder : Path
-        Holds ``squeezenet1_1_features.onnx`` and ``lpips_v0.1_squeeze.pth``.
+        Holds ``squeezenet1_1_features.onnx``, whose first outputs are the layers that have a head,
+        and ``lpips_v0.1_squeeze.pth``.
+
+    Raises
+    ------
+    InputError
+        A file is missing.
 
     References
     ----------
@@ -106,8 +113,8 @@ class PerceptualDistance:
         return np.array([self._distance(x, y) for x, y in zip(a, b, strict=True)])
 
     def _distance(self, a: Images, b: Images) -> float:
-        taps = self._features(planes(np.stack((a, b))))
-        pairs = zip(taps, self._weights, strict=False)
+        taps = self._features(planes(np.stack((a, b))))[: len(self._weights)]
+        pairs = zip(taps, self._weights, strict=True)
         return float(sum((w * np.square(np.subtract(*_unit(t)))).sum(0).mean() for t, w in pairs))
 
 
@@ -118,6 +125,11 @@ class FaceIdentity:
     ----------
     folder : Path
         Holds ``mobilefacenet_112.onnx``.
+
+    Raises
+    ------
+    InputError
+        The file is missing.
     """
 
     name = "MobileFaceNet (ArcFace)"
@@ -147,7 +159,7 @@ class FaceIdentity:
 def cut(
     images: Images, boxes: Iterable[tuple[slice, slice]], size_px: int = PROTOCOL.patch_px
 ) -> Images:
-    """Cut one box out of each image and resize it to a square."""
+    """Cut one box out of each image and resize it to a square, (n, size_px, size_px, 3) uint8."""
     import cv2
 
     size = (size_px, size_px)

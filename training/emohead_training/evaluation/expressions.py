@@ -16,14 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.camera import place, project
-from emohead.emotion import ALIASES, EMOTIONS
+from emohead.emotion import EMOTIONS
 from emohead.errors import InputError
+from emohead.geometry.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE
 from emohead.images import read_image
 from emohead.portrait import Portrait
 from emohead.render import FrameRenderer, encode_portrait
 from emohead.runner import Runner
 from emohead.stylise import Stylist
-from emohead_training.corpus import VideoClip, read_frames, read_labels, read_video_index
+from emohead_training.corpus import (
+    VideoClip,
+    acted_emotion,
+    read_frames,
+    read_labels,
+    read_video_index,
+)
 from emohead_training.evaluation.critics import open_network, planes
 from emohead_training.evaluation.intervals import Tally, numbers_of
 from emohead_training.evaluation.pixels import read_cases
@@ -95,7 +102,7 @@ def face_box(image: Frames, landmarks: Points) -> Frames:
     import cv2
 
     points = np.asarray(landmarks, np.float64)[:, :2]
-    left, right, mouth = (points[i:j].mean(0) for i, j in ((36, 42), (42, 48), (48, 68)))
+    left, right, mouth = (points[list(part)].mean(0) for part in (LEFT_EYE, RIGHT_EYE, MOUTH))
     reach = 0.5 * (np.linalg.norm(mouth - left) + np.linalg.norm(mouth - right))
     side = reach / _EYES_TO_MOUTH
     corner = (left + right + mouth) / 3 - np.array(_CENTRE) * side
@@ -253,8 +260,7 @@ def _real_frames(data: Path, judge: ExpressionNetwork) -> dict[str, Any]:
     """Accuracy of the judge on frames of acted clips: how far it can be trusted."""
     tally, recalls = Tally(), {name: Tally() for name in SIX}
     for clip in read_video_index(data, may_be_empty=True):
-        word = clip.emotion.split("/")[0].split(" ")[0]
-        name = ALIASES.get(word, word)
+        name = acted_emotion(clip.emotion)
         if name not in SIX:
             continue
         frames, points = _real_samples(clip)

@@ -7,6 +7,7 @@ microphone's colour are removed there too. Not here: the loss and the calibratio
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -46,9 +47,8 @@ class EmotionCnn(nn.Module):
     def __init__(self, widths: tuple[int, ...] = WIDTHS, dropout: float = 0.3) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for before, width, size, stride in zip(
-            (NUM_CHANNELS, *widths), widths, _SIZES, _STRIDES, strict=False
-        ):
+        channels = pairwise((NUM_CHANNELS, *widths))
+        for (before, width), size, stride in zip(channels, _SIZES, _STRIDES, strict=True):
             layers += [
                 nn.Conv2d(before, width, size, stride, size // 2, bias=False),
                 nn.BatchNorm2d(width),

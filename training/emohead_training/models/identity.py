@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,7 +24,7 @@ class IdentityNet(nn.Module):
         self.stem = ConvBlock(3, width, 2)
         self.levels = nn.ModuleList(
             nn.Sequential(ConvBlock(a, b, 2), ConvBlock(b, b))
-            for a, b in zip([width, *widths], widths, strict=False)
+            for a, b in pairwise([width, *widths])
         )
         self.embed = nn.Linear(widths[-1] * 4, EMBEDDING_SIZE)
 

@@ -1,6 +1,7 @@
 """Random light, colour, blur, noise, compression and occlusion, on uint8 pictures.
 
-Everything takes a generator, so that a seed repeats a sample. Landmarks are never moved here.
+Everything takes (side, side, 3) uint8 RGB and a generator, so that a seed repeats a sample, and
+gives the same shape. Landmarks are never moved here.
 Not here: geometry, which must move landmarks too (``landmark_data.py``, ``scenes.py``).
 """
 

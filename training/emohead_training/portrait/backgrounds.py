@@ -62,7 +62,7 @@ def still_pictures() -> tuple[Image, ...]:
 
 
 def texture(side: int, rng: Generator) -> Image:
-    """Random picture without objects: flat, graded, cloudy, striped or scattered with shapes."""
+    """Draw a flat, graded, cloudy or striped picture, or shapes, (side, side, 3) uint8."""
     kind = int(rng.integers(5))
     first, second = rng.uniform(0, 255, (2, 3))
     if kind == 0:
@@ -111,7 +111,20 @@ def _shapes(side: int, rng: Generator) -> Image:
 
 
 def background(side: int, rng: Generator, pictures: Sequence[Image]) -> Image:
-    """Random face-free picture: half the time a photograph's random window, else a texture."""
+    """Draw a face-free picture.
+
+    Parameters
+    ----------
+    side : int, px
+    rng : numpy.random.Generator
+    pictures : sequence of (height, width, 3) uint8, RGB
+        Photographs, of which half the time a random window is taken; else a texture.
+
+    Returns
+    -------
+    (side, side, 3) uint8 ndarray
+        RGB.
+    """
     if not pictures or rng.random() < 0.45:
         return texture(side, rng)
     picture = pictures[int(rng.integers(len(pictures)))]

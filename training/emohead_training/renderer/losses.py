@@ -132,7 +132,17 @@ def target_maps(features: nn.Module, target: Tensor) -> list[Tensor]:
 
 
 def map_distance(maps: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
-    """Mean absolute difference of maps, each scaled by the wanted one's own level."""
+    """Mean absolute difference of maps, each scaled by the wanted one's own level.
+
+    Parameters
+    ----------
+    maps, wanted : sequence of (B, C, h, w) Tensor
+        As many of one as of the other.
+
+    Returns
+    -------
+    () Tensor
+    """
     terms = [
         (a - b).abs().mean() / (b.abs().mean() + 1e-3) for a, b in zip(maps, wanted, strict=True)
     ]
@@ -140,7 +150,18 @@ def map_distance(maps: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
 
 
 def hinge_critic(on_real: Sequence[Tensor], on_fake: Sequence[Tensor]) -> Tensor:
-    """Hinge loss of a critic from its score maps; maps weigh the same whatever their size."""
+    """Hinge loss of a critic; maps weigh the same whatever their size.
+
+    Parameters
+    ----------
+    on_real, on_fake : sequence of (B, 1, h, w) Tensor
+        Its scores; larger is more real.
+
+    Returns
+    -------
+    () Tensor
+        2 for a critic that cannot tell.
+    """
     terms = [
         F.relu(1.0 - a.float()).mean() + F.relu(1.0 + b.float()).mean()
         for a, b in zip(on_real, on_fake, strict=True)
@@ -149,7 +170,7 @@ def hinge_critic(on_real: Sequence[Tensor], on_fake: Sequence[Tensor]) -> Tensor
 
 
 def opinion(scores: Sequence[Tensor]) -> Tensor:
-    """Adversarial loss of what a critic scored."""
+    """Adversarial loss of the networks: minus the mean of a critic's score maps (B, 1, h, w)."""
     return -torch.stack([s.float().mean() for s in scores]).mean()
 
 

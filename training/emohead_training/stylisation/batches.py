@@ -21,6 +21,8 @@ from emohead.geometry.landmarks import mirrored
 from emohead_training.stylisation.faces import FaceClip
 from emohead_training.stylisation.styles import EmotionStyles, complete_people
 
+__all__ = ["FaceSampler", "StyleBatch"]
+
 Array = npt.NDArray[np.float64]
 
 _CALM = EMOTIONS.index("calm")

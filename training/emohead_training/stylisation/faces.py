@@ -14,9 +14,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from emohead.emotion import ALIASES, EMOTIONS, NEUTRAL
+from emohead.emotion import EMOTIONS, NEUTRAL
 from emohead.geometry import canonicalise
-from emohead_training.corpus import Split, VideoClip, read_labels, read_video_index
+from emohead_training.corpus import (
+    Split,
+    VideoClip,
+    acted_emotion,
+    read_labels,
+    read_video_index,
+)
+
+__all__ = ["FaceClip", "read_faces"]
 
 Array = npt.NDArray[np.float64]
 
@@ -83,7 +91,8 @@ def _read(clip: VideoClip) -> FaceClip | None:
         return None
     picked = np.linspace(0, len(measured) - 1, min(len(measured), _MAX_FRAMES)).astype(int)
     canonical, pose = canonicalise(measured[picked])
-    emotion = _labelled(clip.emotion)
+    name = acted_emotion(clip.emotion)
+    emotion = None if name is None else EMOTIONS.index(name)
     return FaceClip(
         identity=clip.identity,
         emotion=emotion,
@@ -92,10 +101,3 @@ def _read(clip: VideoClip) -> FaceClip | None:
         pitch=np.arctan2(pose.rotation[:, 2, 1], pose.rotation[:, 2, 2]),
         yaw=np.arcsin(np.clip(-pose.rotation[:, 2, 0], -1, 1)),
     )
-
-
-def _labelled(label: str) -> int | None:
-    """Class of a label such as ``fear/level3``; contempt and guesses (``happy?``) have none."""
-    word = label.split("/")[0].split(" ")[0]
-    word = ALIASES.get(word, word)
-    return EMOTIONS.index(word) if word in EMOTIONS else None

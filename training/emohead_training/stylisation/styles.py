@@ -22,6 +22,14 @@ from emohead.stylise import separated
 from emohead_training.mouth import mouth_opening
 from emohead_training.stylisation.faces import FaceClip
 
+__all__ = [
+    "EmotionStyles",
+    "complete_people",
+    "measure_styles",
+    "nuisance_slopes",
+    "with_calm",
+]
+
 Array = npt.NDArray[np.float64]
 
 CALM_MIXTURE: Final = {"happy": 0.2, "sad": 0.12}

@@ -7,23 +7,33 @@ is a statistic over all train identities, each with the same weight, and is mirr
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
-import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from emohead.geometry.landmarks import OPENINGS, OUTER_EYE_CORNERS, RIGID, mirrored
+from emohead.geometry.pose import RIGID_WEIGHTS, pose_from_landmarks, procrustes_rotation
+from emohead.geometry.topology import topology_hash
 from emohead_training.corpus import read_labels, read_video_index
+from emohead_training.whole_files import write_text
+
+__all__ = ["mean_face", "topology_of", "train_landmarks", "write"]
+
+log = logging.getLogger(__name__)
 
 Points = npt.NDArray[np.float64]
 
-_FRAMES_PER_CLIP = 40
-_ROUNDS = 12
-_log = logging.getLogger(__name__)
+_FRAMES_PER_CLIP: Final = 40
+_MAX_CLIPS: Final = 20
+"""Of one person."""
+_ROUNDS: Final = 12
+"""Of the Procrustes fit; it has long settled then."""
 
 
 def train_landmarks(data_root: Path) -> dict[str, Points]:
@@ -41,7 +51,7 @@ def train_landmarks(data_root: Path) -> dict[str, Points]:
     """
     clips: dict[str, list[Points]] = defaultdict(list)
     for clip in read_video_index(data_root, "train"):
-        if len(clips[clip.identity]) >= 20:
+        if len(clips[clip.identity]) >= _MAX_CLIPS:
             continue
         labels = read_labels(clip.path)
         frames = labels.landmarks[labels.valid].astype(np.float64)
@@ -62,9 +72,6 @@ def mean_face(people: dict[str, Points]) -> Points:
     (68, 3) float64, canonical units
         Each identity weighs the same; symmetrised; pitch such that the average head looks level.
     """
-    from emohead.geometry.landmarks import OUTER_EYE_CORNERS, RIGID, mirrored
-    from emohead.geometry.pose import pose_from_landmarks
-
     start, end = OUTER_EYE_CORNERS
     scaled = [
         (points - points[:, list(RIGID)].mean(1, keepdims=True))
@@ -83,8 +90,6 @@ def mean_face(people: dict[str, Points]) -> Points:
 
 
 def _normalised(points: Points) -> Points:
-    from emohead.geometry.landmarks import OUTER_EYE_CORNERS, RIGID
-
     start, end = OUTER_EYE_CORNERS
     centred = points - points[list(RIGID)].mean(0)
     result: Points = centred / np.linalg.norm(points[end] - points[start])
@@ -93,9 +98,6 @@ def _normalised(points: Points) -> Points:
 
 def _turned_to(points: Points, reference: Points) -> Points:
     """Keep the pitch of the camera-frame mean while the Procrustes rounds sharpen the shape."""
-    from emohead.geometry.landmarks import RIGID
-    from emohead.geometry.pose import RIGID_WEIGHTS, procrustes_rotation
-
     rigid = list(RIGID)
     weights = np.asarray(RIGID_WEIGHTS)[:, None]
     result: Points = points @ procrustes_rotation(points[rigid], reference[rigid], weights).T
@@ -120,9 +122,6 @@ def topology_of(template: Points) -> dict[str, Any]:
     """
     from scipy.spatial import Delaunay
 
-    from emohead.geometry.landmarks import OPENINGS
-    from emohead.geometry.topology import topology_hash
-
     delaunay = {frozenset(map(int, t)) for t in Delaunay(template[:, :2]).simplices}
     triangles = sorted(_counter_clockwise(sorted(t), template) for t in _with_rims(delaunay))
     edges = sorted({_edge(t[i], t[i - 1]) for t in triangles for i in range(3)})
@@ -144,8 +143,6 @@ def topology_of(template: Points) -> dict[str, Any]:
 
 def _with_rims(triangles: set[frozenset[int]]) -> set[frozenset[int]]:
     """Flip the one diagonal that crosses each missing rim segment."""
-    from emohead.geometry.landmarks import OPENINGS
-
     for rim in OPENINGS:
         for segment in zip(rim, (*rim[1:], rim[0]), strict=True):
             if any(set(segment) <= t for t in triangles):
@@ -185,13 +182,23 @@ def write(data_root: Path, folder: Path) -> None:
     template = np.round(mean_face(people), 6)
     source = f"mean of {len(people)} train identities of video.csv, equal weights, symmetrised"
     points = [[float(value) for value in point] for point in template]
-    (folder / "template.json").write_text(
-        json.dumps({"source": source, "unit": "outer eye distance", "points": points}) + "\n"
-    )
+    content = {"source": source, "unit": "outer eye distance", "points": points}
+    write_text(folder / "template.json", json.dumps(content) + "\n")
     topology = topology_of(template)
-    (folder / "topology.json").write_text(json.dumps(topology, separators=(",", ":")) + "\n")
-    _log.info("template of %d people, %d edges", len(people), len(topology["edges"]))
+    write_text(folder / "topology.json", json.dumps(topology, separators=(",", ":")) + "\n")
+    log.info("template of %d people, %d edges", len(people), len(topology["edges"]))
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m emohead_training.stylisation.template",
+        description="Write template.json and topology.json from a corpus's train people.",
+    )
+    parser.add_argument("data", type=Path, help="corpus folder with video.csv")
+    parser.add_argument("out", type=Path, help="usually sdk/emohead/geometry")
+    given = parser.parse_args()
+    write(given.data, given.out)
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), Path(sys.argv[2]))
+    _main()

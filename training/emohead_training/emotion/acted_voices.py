@@ -21,7 +21,14 @@ from emohead_training.loop.record import data_hash
 from emohead_training.stored import read_log_mel
 from emohead_training.whole_files import keep, write_arrays
 
-__all__ = ["CLASSES_OF", "SpokenClips", "held_out_speakers", "read_spoken_clips"]
+__all__ = [
+    "CLASSES_OF",
+    "FOLDS",
+    "ActedVoices",
+    "held_out_speakers",
+    "known_classes",
+    "read_acted_voices",
+]
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +43,7 @@ Odd, because RAVDESS numbers men and women in turn: every fold has both."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpokenClips:
+class ActedVoices:
     """Clips end to end."""
 
     log_mel: NDArray[np.float16]
@@ -65,12 +72,12 @@ def known_classes(dataset: str) -> NDArray[np.bool_]:
     return np.array([name in CLASSES_OF.get(dataset, EMOTIONS) for name in EMOTIONS])
 
 
-def held_out_speakers(clips: SpokenClips, fold: int, folds: int = FOLDS) -> set[str]:
+def held_out_speakers(clips: ActedVoices, fold: int, folds: int = FOLDS) -> set[str]:
     """Choose the people who validate and calibrate: every so-manieth of each data set, by name.
 
     Parameters
     ----------
-    clips : SpokenClips
+    clips : ActedVoices
         Of the training side.
     fold : int, [0, folds)
         Different folds share nobody.
@@ -88,7 +95,7 @@ def held_out_speakers(clips: SpokenClips, fold: int, folds: int = FOLDS) -> set[
     return chosen
 
 
-def read_spoken_clips(data: Path, cache: Path) -> SpokenClips:
+def read_acted_voices(data: Path, cache: Path) -> ActedVoices:
     """Load the training side, making the cache first where it is missing or of another corpus.
 
     Parameters
@@ -100,7 +107,7 @@ def read_spoken_clips(data: Path, cache: Path) -> SpokenClips:
 
     Returns
     -------
-    SpokenClips
+    ActedVoices
 
     Raises
     ------
@@ -109,7 +116,7 @@ def read_spoken_clips(data: Path, cache: Path) -> SpokenClips:
     """
     keep(cache, {"data_sha256": data_hash(data)}, lambda: _write(cache, _acted_voices(data)))
     with np.load(cache, allow_pickle=False) as stored:
-        return SpokenClips(**{name: stored[name] for name in stored.files})
+        return ActedVoices(**{name: stored[name] for name in stored.files})
 
 
 def _acted_voices(data: Path) -> list[VoiceClip]:
