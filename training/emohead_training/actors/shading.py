@@ -30,9 +30,11 @@ _NORMAL_OFFSET_MM: Final = 3.5
 """How far outside its surface a point asks for shadow: slopes must not shade themselves."""
 
 _jit = njit(cache=True, fastmath=True)
+_part = njit(cache=True, fastmath=True, inline="always")
+"""Into the loop: passing arrays to a function counts references, more work than a pixel's light."""
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _blend(triangle: Any, weights: Any, table: Any, out: Any) -> None:
     second, third = weights
     first = 1 - second - third
@@ -41,19 +43,19 @@ def _blend(triangle: Any, weights: Any, table: Any, out: Any) -> None:
         out[k] = first * table[a, k] + second * table[b, k] + third * table[c, k]
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _unit(v: Any) -> None:
     length = np.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]) + 1e-12
     for k in range(3):
         v[k] /= length
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _dot(a: Any, b: Any) -> float:
     return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _sample(picture: Any, x: float, y: float, out: Any) -> None:
     """Bilinear look-up, clamped."""
     height, width = picture.shape[0], picture.shape[1]
@@ -66,7 +68,7 @@ def _sample(picture: Any, x: float, y: float, out: Any) -> None:
         out[k] = top * (1 - v) + low * v
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _shine(normal: Any, view: Any, light: Any) -> float:
     """Cosine between the normal and the half vector of light and viewer (Blinn, 1977)."""
     x, y, z = light[0] + view[0], light[1] + view[1], light[2] + view[2]
@@ -74,7 +76,7 @@ def _shine(normal: Any, view: Any, light: Any) -> float:
     return float(max(facing, 0.0) / (np.sqrt(x * x + y * y + z * z) + 1e-6))
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _lit_fraction(shadow: Any, frame: Any, place: Any, bias: float) -> float:
     """Share of nine shadow-map texels that the key light reaches."""
     size = shadow.shape[0]
@@ -90,7 +92,7 @@ def _lit_fraction(shadow: Any, frame: Any, place: Any, bias: float) -> float:
     return seen / 9
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _diffuse(normal: Any, lights: Any, seen: float, lit: float, soft: Any, out: Any) -> None:
     """Light that leaves a matt surface; `soft` lets each colour creep around the edge of light."""
     up = 0.5 - 0.5 * normal[1]
@@ -105,7 +107,7 @@ def _diffuse(normal: Any, lights: Any, seen: float, lit: float, soft: Any, out: 
         out[k] = ambient + (key[1, k] * a + fill[1, k] * b) * bounce
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _eye(place: Any, palette: Any, out: Any) -> float:
     """White, iris and pupil at an angle from the eye's axis; returns the gloss."""
     away = np.sqrt(place[0] ** 2 + place[1] ** 2)
@@ -125,7 +127,7 @@ def _eye(place: Any, palette: Any, out: Any) -> float:
     return 1.0
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _tooth(place: Any, palette: Any, upper: bool, out: Any) -> float:
     """Enamel between gaps at each tooth's edge, gum at its root."""
     along = abs(place[0])
@@ -148,7 +150,7 @@ def _tooth(place: Any, palette: Any, upper: bool, out: Any) -> float:
     return 0.6
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _strand(place: Any, grain: Any, palette: Any, out: Any) -> float:
     size = grain.shape[0]
     column, row = int(np.floor(place[0] * size)) % size, int(np.floor(place[1] * size)) % size
@@ -158,7 +160,7 @@ def _strand(place: Any, grain: Any, palette: Any, out: Any) -> float:
     return float(tint)
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _sheen(normal: Any, view: Any, light: Any) -> float:
     """Square of the sine between strands that run down the head and the half vector."""
     fx, fy, fz = -normal[0] * normal[1], 1 - normal[1] * normal[1], -normal[2] * normal[1]
@@ -168,7 +170,7 @@ def _sheen(normal: Any, view: Any, light: Any) -> float:
     return float(max(1 - along * along / lengths, 0.0))
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _albedo(
     part: int, texel: Any, place: Any, skin: Any, grain: Any, palette: Any, out: Any
 ) -> float:
@@ -199,7 +201,7 @@ def _albedo(
     return 0.25 if part == _MOUTH_PART else 0.1
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _highlight(
     part: int, gloss: float, normal: Any, view: Any, lights: Any, lit: float, out: Any
 ) -> None:
@@ -286,7 +288,7 @@ def shade(image: Any, triangle: Any, weights: Any, surface: Surface, lights: Lig
                 _pixel(image[y, x], triangle[y, x], weights[y, x], surface, lights, work)
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_part  # type: ignore[untyped-decorator]
 def _pixel(out: Any, t: int, share: Any, surface: Surface, lights: Lights, work: Any) -> None:
     place, normal, view = work[0, :3], work[1, :3], work[2, :3]
     spot, own, seen = work[3, :2], work[4, :2], work[5, :1]
