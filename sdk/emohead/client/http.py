@@ -1,6 +1,7 @@
 """``Client``: the renders of a service, synchronously.
 
-Not here: live streams (``live.py``), which ``Client.live`` opens.
+Not here: requests themselves (``transport.py``); live streams (``live.py``), which ``Client.live``
+opens.
 """
 
 from __future__ import annotations
@@ -9,22 +10,17 @@ import json
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from emohead.client.errors import (
-    BusyError,
-    ConnectionLostError,
-    RefusedError,
-    RenderFailedError,
-)
+from emohead.client.errors import ConnectionLostError, RenderFailedError
 from emohead.client.live import LiveClient
+from emohead.client.transport import Transport
 from emohead.closing import Closing
-from emohead.errors import BackendError, InputError
+from emohead.errors import InputError
 from emohead.jobs.schema import FILES
 from emohead.reading import checked_file, first_problem, read_file
 from emohead.service.live_protocol import Start
@@ -33,7 +29,7 @@ from emohead.whole_files import whole_file
 
 __all__ = ["Client"]
 
-_BUSY: Final = (429, 503)
+_RENDERS: Final = "/v1/renders"
 _PAGE: Final = 100
 """Renders asked for at once."""
 _QUIET_S: Final = 3.0 * PING_S
@@ -62,6 +58,8 @@ class Client(Closing):
     ------
     BackendError
         If the extra ``client`` is not installed.
+    InputError
+        If `url` is none.
     """
 
     def __init__(
@@ -72,18 +70,11 @@ class Client(Closing):
         timeout_s: float = 60.0,
         patience_s: float = 0.0,
     ) -> None:
-        try:
-            import httpx
-        except ImportError as err:
-            raise BackendError(
-                "expected the extra `client`, but httpx cannot be imported; "
-                "run `pip install 'emohead[client]'`"
-            ) from err
-        self._httpx: Any = httpx
         self.url = url.rstrip("/")
-        self._key, self._timeout_s, self._patience_s = api_key, timeout_s, patience_s
-        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-        self._http: Any = httpx.Client(base_url=self.url, headers=headers, timeout=timeout_s)
+        self._key = api_key
+        self._service = Transport(
+            self.url, api_key=api_key, timeout_s=timeout_s, patience_s=patience_s
+        )
 
     def submit(self, face: str | Path, speech: str | Path, **fields: Any) -> Render:
         """Ask for a video.
@@ -114,30 +105,28 @@ class Client(Closing):
         files = {"face": face, "speech": speech}
         files |= {name: fields.pop(name) for name in FILES if fields.get(name) is not None}
         data = {name: _text(value) for name, value in fields.items() if value is not None}
+        with ExitStack() as opened:
 
-        def send() -> Any:
-            with ExitStack() as opened:
+            def form() -> dict[str, Any]:
+                opened.close()  # of a try before
                 parts = {
-                    name: (Path(path).name, opened.enter_context(_open(path)))
-                    for name, path in files.items()
+                    n: (Path(f).name, opened.enter_context(_open(f))) for n, f in files.items()
                 }
-                return self._http.post("/v1/renders", data=data, files=parts)
+                return {"data": data, "files": parts}
 
-        return Render.model_validate(self._answer(send).json())
+            return self._service.post(_RENDERS, Render, form)
 
     def get(self, render_id: str) -> Render:
         """Look at a render; RefusedError with status 404 where there is none."""
-        answer = self._answer(lambda: self._http.get(f"/v1/renders/{render_id}"))
-        return Render.model_validate(answer.json())
+        return self._service.get(f"{_RENDERS}/{render_id}", Render)
 
     def renders(self) -> Iterator[Render]:
         """List all renders, newest first, a page at a time; each once, whatever goes meanwhile."""
         after: str | None = None
         seen: set[str] = set()
         while True:
-            params = {"limit": str(_PAGE)} | ({} if after is None else {"after": after})
-            answer = self._answer(partial(self._http.get, "/v1/renders", params=params))
-            page = RenderPage.model_validate(answer.json())
+            where = {} if after is None else {"after": after}
+            page = self._service.get(_RENDERS, RenderPage, limit=str(_PAGE), **where)
             # Where the last one of a page was removed, the service begins again.
             yield from (render for render in page.renders if render.id not in seen)
             seen.update(render.id for render in page.renders)
@@ -207,10 +196,10 @@ class Client(Closing):
 
         Ends with the service's answer, or where nothing comes before the deadline.
         """
-        left_s = max(_LOOK_S, deadline - time.monotonic())
-        timeout = self._httpx.Timeout(self._timeout_s, read=min(_QUIET_S, left_s))
+        quiet_s = min(_QUIET_S, max(_LOOK_S, deadline - time.monotonic()))
+        events = self._service.opened(f"{_RENDERS}/{render_id}/events", quiet_s=quiet_s)
         try:
-            with self._opened(f"/v1/renders/{render_id}/events", timeout=timeout) as answer:
+            with events as answer:
                 for line in answer.iter_lines():
                     if line.startswith("data:"):
                         yield Render.model_validate_json(line.removeprefix("data:"))
@@ -239,7 +228,7 @@ class Client(Closing):
         InputError
             If it cannot be written.
         """
-        target, video = Path(path), self._opened(f"/v1/renders/{render_id}/video")
+        target, video = Path(path), self._service.opened(f"{_RENDERS}/{render_id}/video")
         with whole_file(target, "video") as place, video as answer, place.open("wb") as file:
             for block in answer.iter_bytes():
                 file.write(block)
@@ -247,7 +236,7 @@ class Client(Closing):
 
     def cancel(self, render_id: str) -> None:
         """Cancel a render, and remove everything of it."""
-        self._answer(lambda: self._http.delete(f"/v1/renders/{render_id}"))
+        self._service.delete(f"{_RENDERS}/{render_id}")
 
     def live(self, face: str | Path, **how: Any) -> LiveClient:
         """Open a live stream.
@@ -284,52 +273,7 @@ class Client(Closing):
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
-
-    def _answer(self, send: Callable[[], Any]) -> Any:
-        """Send, and send again while the service is busy and there is patience."""
-        deadline = time.monotonic() + self._patience_s
-        while True:
-            with self._errors():
-                answer = send()
-            try:
-                self._check(answer)
-            except BusyError as err:
-                if time.monotonic() + err.retry_s > deadline:
-                    raise
-                time.sleep(err.retry_s)
-            else:
-                return answer
-
-    @contextmanager
-    def _opened(self, address: str, **how: Any) -> Iterator[Any]:
-        """Open an answer that is read while it comes, once the service is not busy."""
-        with ExitStack() as opened, self._errors():
-            yield self._answer(
-                lambda: opened.enter_context(self._http.stream("GET", address, **how))
-            )
-
-    def _check(self, answer: Any) -> None:
-        """Turn an answer that is an error into an exception."""
-        if answer.status_code < 400:
-            return
-        answer.read()
-        try:
-            message = str(answer.json()["error"]["message"])
-        except (ValueError, KeyError, TypeError):
-            message = f"the service answered {answer.status_code}"
-        if answer.status_code in _BUSY:
-            raise BusyError(message, _seconds(answer.headers.get("retry-after")))
-        raise RefusedError(message, answer.status_code)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except self._httpx.HTTPError as err:
-            raise ConnectionLostError(
-                f"{self.url} cannot be reached ({err}): is `emohead serve` running there?"
-            ) from err
+        self._service.close()
 
 
 def _done(render: Render) -> Render:
@@ -353,7 +297,3 @@ def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(str(number) for number in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _seconds(text: str | None) -> float:
-    return float(text) if text is not None and text.isdigit() else 1.0

@@ -123,6 +123,11 @@ def read_signature(path: Path, anchors: bytes | None = None) -> Signature:
     Returns
     -------
     Signature
+
+    Raises
+    ------
+    InputError
+        If the video is signed and `anchors` holds no certificates.
     """
     if not _has_box(path):
         return Signature(state="none")
@@ -133,7 +138,7 @@ def read_signature(path: Path, anchors: bytes | None = None) -> Signature:
     verify = {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True}
     settings: dict[str, Any] = {"verify": verify}
     if anchors is not None:
-        settings["trust"] = {"user_anchors": anchors.decode("ascii", "replace")}
+        settings["trust"] = {"user_anchors": _checked_roots(anchors)}
     try:
         context = c2pa.Context(c2pa.Settings.from_dict(settings))
         with open(path, "rb") as file, c2pa.Reader(_MP4, file, context=context) as reader:
@@ -223,6 +228,19 @@ def _checked_pair(chain: bytes, pem: bytes) -> str:
             "certificate first in the chain, or give its key"
         )
     return _algorithm_of(key)
+
+
+def _checked_roots(pem: bytes) -> str:
+    """Text of certificates; without the check a wrong file would look like a wrong signature."""
+    from cryptography import x509
+
+    try:
+        x509.load_pem_x509_certificates(pem)
+        return pem.decode("ascii", "replace")  # remarks between them may be in any tongue
+    except ValueError as err:
+        raise InputError(
+            f"the root certificates must be PEM ({err}): give those that a signature must lead to"
+        ) from err
 
 
 def _algorithm_of(key: Any) -> str:

@@ -82,7 +82,7 @@ def verify_video(path: str | Path, *, anchors: bytes | None = None) -> Verdict:
     Raises
     ------
     InputError
-        If the file is missing or no video.
+        If the file is missing or no video, or `anchors` holds no certificates.
     """
     read = read_video(path)
     content = None if read.manifest is None else read.manifest.content

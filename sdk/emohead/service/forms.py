@@ -21,7 +21,7 @@ from emohead.motion import FPS
 from emohead.retime import MAX_FPS
 from emohead.service.store import VIDEO_NAME
 
-__all__ = ["RenderForm", "job_of"]
+__all__ = ["RenderForm", "job_from_form"]
 
 _SUFFIXES: Final = {
     "emotion_track": (".json",),
@@ -81,7 +81,7 @@ class RenderForm(BaseModel):
     """Whether those are another face's, of which the motion is taken and not the shape."""
 
 
-def job_of(form: RenderForm, folder: Path) -> Job:
+def job_from_form(form: RenderForm, folder: Path) -> Job:
     """Make the job of a form, its files in `folder`.
 
     Parameters

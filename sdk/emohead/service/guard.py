@@ -25,7 +25,7 @@ from emohead.service.desk import FullError
 from emohead.service.metrics import Metrics
 from emohead.service.settings import LOOPBACK_NAMES, ServiceSettings
 
-__all__ = ["Guard", "RateLimiter", "full", "given_key", "key_is_right", "problem"]
+__all__ = ["Guard", "RateLimiter", "full_answer", "given_key", "key_is_right", "problem"]
 
 OPEN: Final = ("/health/live", "/health/ready")
 """Paths that need no key and count for no limit."""
@@ -216,11 +216,11 @@ class Guard:
         try:
             self._check_room()
         except FullError as err:
-            return full(err)
+            return full_answer(err)
         return None
 
 
-def full(err: FullError) -> JSONResponse:
+def full_answer(err: FullError) -> JSONResponse:
     """Answer that no more renders can wait now."""
     message = f"no more renders can wait now: try again in {err.retry_s} s"
     return problem(503, "FullError", message, {"Retry-After": str(err.retry_s)})

@@ -64,7 +64,7 @@ def live_router(settings: ServiceSettings, head: TalkingHead, metrics: Metrics) 
     return router
 
 
-class _FullError(Exception):
+class _NoSeatError(Exception):
     """As many live streams are open as may be."""
 
 
@@ -78,7 +78,7 @@ class _Seats:
     def one(self) -> Iterator[None]:
         """Take a seat while a block runs; only callers with the right key get here."""
         if self._taken >= self._number:
-            raise _FullError
+            raise _NoSeatError
         self._count(1)
         try:
             yield
@@ -100,7 +100,7 @@ def _check_key(socket: WebSocket, start: Start, settings: ServiceSettings) -> No
 
 def _reason(err: Exception) -> tuple[int, str, str]:
     """Code, kind and sentence with which a stream is closed."""
-    if isinstance(err, _FullError):
+    if isinstance(err, _NoSeatError):
         return CLOSE_FULL, "FullError", "no more live streams now: try again later"
     if isinstance(err, asyncio.TimeoutError | TimeoutError):
         return CLOSE_TIMEOUT, "TimeoutError", "the stream was silent or open too long"

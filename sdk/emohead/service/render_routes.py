@@ -18,8 +18,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from emohead.service.desk import Desk, Entry, FullError
-from emohead.service.forms import RenderForm, job_of
-from emohead.service.guard import full
+from emohead.service.forms import RenderForm, job_from_form
+from emohead.service.guard import full_answer
 from emohead.service.schema import ID_PATTERN, PING_S, Problem, Render, RenderPage
 
 __all__ = ["COMMON", "router"]
@@ -81,7 +81,7 @@ async def submit(
     try:
         render = await run_in_threadpool(_accepted, desk, form)
     except FullError as err:
-        return full(err)  # type: ignore[return-value]
+        return full_answer(err)  # type: ignore[return-value]
     response.headers["Location"] = f"{router.prefix}/{render.id}"
     return render
 
@@ -153,7 +153,7 @@ def _accepted(desk: Desk, form: RenderForm) -> Render:
     try:
         folder = desk.store.new_folder()
         try:
-            return desk.accept(job_of(form, folder), folder)
+            return desk.accept(job_from_form(form, folder), folder)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -118,3 +118,9 @@ def test_without_the_extra_a_signature_is_unchecked(signed: Path, monkeypatch) -
     found = read_signature(signed)
     assert found.state == "unchecked"
     assert "emohead[sign]" in found.problems[0]
+
+
+@pytest.mark.parametrize("anchors", [b"no certificate", b"", b"\xff\xfe\x00"])
+def test_roots_that_are_none_are_not_the_videos_fault(signed: Path, anchors: bytes) -> None:
+    with pytest.raises(InputError, match="the root certificates must be PEM"):
+        verify_video(signed, anchors=anchors)

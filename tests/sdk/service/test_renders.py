@@ -13,7 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
-from emohead.client import BusyError, Client, RefusedError, RenderFailedError
+from emohead.client import (
+    BusyError,
+    Client,
+    ConnectionLostError,
+    RefusedError,
+    RenderFailedError,
+)
+from emohead.errors import InputError
 from emohead.jobs import Job, read_records
 from emohead.samples import SAMPLE_FACE
 from emohead.service import desk
@@ -328,14 +335,20 @@ def test_list_gives_each_render_once_although_one_goes(
     assert seen == ids
 
 
+def test_addresses_of_something_else_are_said(start: Callable[..., Running]) -> None:
+    elsewhere = pytest.raises(ConnectionLostError, match="what no service of emohead does")
+    with Client(start().url + "/openapi.json?") as client, elsewhere:
+        client.get("0" * 32)
+    with pytest.raises(InputError, match="expected the address of a service"):
+        Client("http://localhost:port")
+
+
 def test_watching_and_fetching_are_patient(
     start: Callable[..., Running], voice: Path, tmp_path: Path
 ) -> None:
-    with Client(start(rate=60).url, patience_s=30) as client, httpx.Client() as other:
+    with Client(start(rate=30).url, patience_s=30) as client, httpx.Client() as others:
         render = client.wait(client.submit(SAMPLE_FACE, voice).id)
-        for _ in range(70):  # use up what the rate allows
-            other.get(f"{client.url}/v1/renders")
+        for _ in range(30):  # use up what the rate allows
+            others.get(f"{client.url}/v1/renders")
         assert [r.state for r in client.events(render.id)] == ["done"]
-        for _ in range(70):
-            other.get(f"{client.url}/v1/renders")
         assert client.download(render.id, tmp_path / "a.mp4").stat().st_size == render.num_bytes
