@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,11 @@ class TorchRunner(Runner):
         Compute in fp16 where autocast finds it safe.
     captured : bool
         Launch whole runs as CUDA graphs, one for each shape of the feed.
+
+    Raises
+    ------
+    BackendError
+        When the device refuses the module.
     """
 
     def __init__(
@@ -102,8 +108,9 @@ class TorchRunner(Runner):
         captured: bool = False,
     ) -> None:
         super().__init__(spec)
-        self._module = copy.deepcopy(module).to(device)
         self._device, self._half = device, half
+        with self._refusals():
+            self._module = copy.deepcopy(module).to(device)
         self._captures: dict[tuple[Any, ...], _Capture] | None = {} if captured else None
 
     def close(self) -> None:
@@ -113,17 +120,23 @@ class TorchRunner(Runner):
 
     def _run(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         given = [torch.from_numpy(feed[name]) for name in self.spec.input_names]
+        with self._refusals(), torch.inference_mode():
+            made = self._eager(given) if self._captures is None else self._replayed(given)
+            # Copying to the host waits until the GPU has finished.
+            arrays = [tensor.float().cpu().numpy() for tensor in made]
+        return dict(zip(self.spec.output_names, arrays, strict=True))
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Make PyTorch's errors ours."""
         try:
-            with torch.inference_mode():
-                made = self._eager(given) if self._captures is None else self._replayed(given)
-                # Copying to the host waits until the GPU has finished.
-                arrays = [tensor.float().cpu().numpy() for tensor in made]
+            yield
         except RuntimeError as err:
+            reason = str(err).splitlines()[0] if str(err) else type(err).__name__
             raise BackendError(
-                f"{self.spec.name}: PyTorch on {self._device} failed: {str(err).splitlines()[0]}; "
+                f"{self.spec.name}: PyTorch on {self._device} failed: {reason}; "
                 "free memory or choose another backend"
             ) from err
-        return dict(zip(self.spec.output_names, arrays, strict=True))
 
     def _eager(self, given: Sequence[torch.Tensor]) -> Tensors:
         return self._forward([tensor.to(self._device) for tensor in given])

@@ -1,7 +1,7 @@
 """Parity and times of every path on one machine: PyTorch, ONNX Runtime, TensorRT, as present.
 
 Called by ``bench.sh``; writes ``speed.json`` and ``speed.html`` in the format of ``emohead bench``,
-first with PyTorch alone, then with everything: whoever is cut off keeps the first.
+after every network in PyTorch and at the end: whoever is cut off keeps what was measured.
 """
 
 from __future__ import annotations
@@ -30,31 +30,30 @@ def say(what: str, done: int = 0, total: int = 0) -> None:
 
 def measure_torch(
     plan: Plan, bundle: Bundle, device: str, absent: dict[str, str]
-) -> list[StageResult]:
-    """Measure every network of the plan in PyTorch."""
+) -> Iterator[list[StageResult]]:
+    """Measure in PyTorch, network by network; notes on their weights join what is absent."""
     networks = {stage: network_of(stage, bundle) for stage in plan.batches}
     absent |= {f"weights of {s} in PyTorch": n.note for s, n in networks.items() if n.note}
     targets = torch_targets(bundle, networks, device)
-    results = []
     for stage, batches in plan.batches.items():
         say(f"{stage} in PyTorch")
-        results += measure_stage(networks[stage].reference, targets, batches, plan.budget)
-    return results
+        yield measure_stage(networks[stage].reference, targets, batches, plan.budget)
 
 
 def reports(plan: Plan, device: str) -> Iterator[Report]:
-    """Measure all paths; those that are absent become sentences of the report."""
+    """Measure all paths, and report whenever more is known; what is absent becomes a sentence."""
     bundle = Bundle.open()
     backends, absent = find_backends()
     targets = find_targets([b for b in backends if device == "cuda" or b.name == "cpu"], [bundle])
     nothing = replace(plan, with_ceilings=False, batches={}, engines=(), scenarios=())
     before = run_plan(nothing, targets, bundle)  # the machine, before its own work loads it
-    stages = tuple(measure_torch(plan, bundle, device, absent))
-    roofs = torch_ceilings(device) if plan.with_ceilings and device == "cuda" else []
     known = {"machine": before.machine, "bundles": {fingerprint(bundle): bundle.manifest.name}}
-    yield before.model_copy(
-        update={**known, "stages": stages, "ceilings": tuple(roofs), "absent": dict(absent)}
-    )
+    stages: list[StageResult] = []
+    roofs = torch_ceilings(device) if plan.with_ceilings and device == "cuda" else []
+    for results in measure_torch(plan, bundle, device, absent):
+        stages += results
+        found = {"stages": tuple(stages), "ceilings": tuple(roofs), "absent": dict(absent)}
+        yield before.model_copy(update={**known, **found})
     others = plan if targets else replace(plan, batches={}, scenarios=())
     report = run_plan(others, targets, bundle, absent=absent, progress=say)
     joined = {"stages": (*report.stages, *stages), "ceilings": (*report.ceilings, *roofs)}

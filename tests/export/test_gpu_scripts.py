@@ -46,14 +46,14 @@ def test_whoever_is_cut_off_keeps_the_results_of_pytorch(
             raise BackendError("cut off")
         return run_plan(plan, *arguments, **options)
 
-    monkeypatch.setattr(bench, "measure_torch", lambda plan, *rest: [one])
+    monkeypatch.setattr(bench, "measure_torch", lambda plan, *rest: iter([[one], [one]]))
     monkeypatch.setattr(bench, "run_plan", cut_off)
     asked = ["bench.py", str(tmp_path), "--device", "cpu", "--quick", "--stage", "renderer"]
     monkeypatch.setattr("sys.argv", asked)
     with pytest.raises(SystemExit, match="cut off"):
         bench.main()
     report = read_report(tmp_path / "speed.json")
-    assert report.stages == (one,)
+    assert report.stages == (one, one)
     assert list(report.bundles) == [fingerprint(Bundle.open())]
     assert list(plans[1].batches) == ["renderer"]
 

@@ -58,6 +58,17 @@ def test_a_failing_module_is_a_backend_error() -> None:
         TorchRunner(SPEAKER_ENCODER, Failing())(**feed)
 
 
+def test_a_device_that_refuses_a_module_is_a_backend_error() -> None:
+    class Refused(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def to(self, device: str) -> None:
+            raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be")
+
+    with pytest.raises(
+        BackendError, match="PyTorch on cuda failed: CUDA error: out of memory; free"
+    ):
+        TorchRunner(SPEAKER_ENCODER, Refused(), device="cuda")
+
+
 def test_ceilings_of_the_processor() -> None:
     (found,) = torch_ceilings("cpu", side=64, num_bytes=1 << 16, rounds=2)
     assert (found.device, found.precision) == ("cpu", "fp32")
