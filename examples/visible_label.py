@@ -36,7 +36,7 @@ def main(
     """Render a clip frame by frame and label each."""
     head = TalkingHead.load()
     clip = head.animate(head.portrait(face), speech)
-    with VideoWriter(out, fps=clip.fps, audio=clip.speech) as writer:
+    with VideoWriter(out, fps=clip.fps, audio=clip.speech, describe=clip.label()) as writer:
         for frame in clip:
             writer.write(labelled(frame))
     print(f"{out}: {len(clip)} frames, each labelled {LABEL!r}")
