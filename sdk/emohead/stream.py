@@ -138,8 +138,9 @@ class TalkingStream(Closing):
             self._check_open()
             if epoch != self._epoch:
                 return
-            now, rate = time.perf_counter(), sample_rate or self.sample_rate
-            self._check_length(len(samples) / rate)
+            now = time.perf_counter()
+            rate = self.sample_rate if sample_rate is None else sample_rate
+            self._check_length(len(samples) / max(1, rate))
             self._director.stats.num_samples_pushed += self._queue.put(samples, rate, last, now)
             self._changed.notify_all()
 

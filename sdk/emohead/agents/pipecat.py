@@ -87,7 +87,8 @@ class TalkingVideoService(FrameProcessor):
         elif isinstance(frame, EndFrame):
             self._is_speaking = False
             self._live.flush()
-            await self._quiet.wait()
+            if self._task is not None and not self._task.done():  # it may have failed
+                await self._quiet.wait()
             await self._stop()
         elif isinstance(frame, CancelFrame):
             await self._stop()

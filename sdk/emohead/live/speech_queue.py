@@ -68,13 +68,19 @@ class SpeechQueue:
         -------
         int
             Samples at the queue's own rate that it became, those held back before included.
+
+        Raises
+        ------
+        InputError
+            For a rate that no sound has; the queue stays as it was.
         """
         before = self.num_samples
         if len(samples):
-            self._is_open = True
             if self._converter is None or self._converter.from_rate != rate:
+                converter = Resampler(rate, self._rate)
                 self._finish_run(now_s)
-                self._converter = Resampler(rate, self._rate)
+                self._converter = converter
+            self._is_open = True
             self._add(self._converter.push(samples), False, now_s)
         if last and self._is_open:
             self._finish_run(now_s)

@@ -316,6 +316,19 @@ def test_sound_that_is_none_is_refused_and_the_stream_lives(fake_stream, pcm, me
     assert len(list(stream)) == 2 * 3
 
 
+@pytest.mark.parametrize("rate", [0, -1, 7, 10**7])
+def test_a_rate_that_is_none_is_refused_and_leaves_no_utterance(fake_stream, rate: int) -> None:
+    stream = fake_stream()
+    with pytest.raises(InputError, match="expected 1,000 to 768,000"):
+        stream.push_audio(tone(0.5, 160), sample_rate=rate)
+    stream.flush()
+    assert not stream.is_speaking
+    stream.push_audio(tone(0.5, 16_000), last=True)
+    frames = list(stream)
+    checked(frames, 30, 16_000)
+    assert len(frames) // 2 == 30
+
+
 def test_an_hour_of_odd_rates_does_not_drift(fake_stream) -> None:
     stream = fake_stream(fps=24, sample_rate=11_025)
     for number in range(200):

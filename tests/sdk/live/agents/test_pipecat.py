@@ -97,3 +97,17 @@ def test_the_example_speaks_through_a_pipeline(example, live, pcm) -> None:
     recorder = asyncio.run(example("pipecat_avatar").say(live, pcm, 24_000))
     assert len(recorder.pictures) == len(recorder.sounds) == 24
     np.testing.assert_array_equal(np.concatenate(recorder.sounds)[: len(pcm)], pcm)
+
+
+def test_a_stream_that_fails_lets_the_pipeline_end(live, pcm, monkeypatch) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("the network is gone")
+
+    monkeypatch.setattr(live._director, "draft", fail)
+
+    async def run() -> None:
+        frames = [SleepFrame(0.5), sound(pcm), TTSStoppedFrame()]
+        pipeline = run_test(TalkingVideoService(live), frames_to_send=frames, start_timeout=20.0)
+        await asyncio.wait_for(pipeline, 15)
+
+    asyncio.run(run())
