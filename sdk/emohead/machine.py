@@ -251,7 +251,7 @@ def _numbers(version: str) -> tuple[int, int]:
 def cpu_model() -> str:
     """Name the processor: its model where Linux tells it; elsewhere what the platform says."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

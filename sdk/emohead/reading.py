@@ -6,6 +6,7 @@ content means. Standard library only; pydantic where a record is read.
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import stat
@@ -73,6 +74,8 @@ def record_from(record: type[Record], content: str | bytes, what: str, advice: s
     """
     from pydantic import ValidationError
 
+    if isinstance(content, bytes):
+        content = content.removeprefix(codecs.BOM_UTF8)  # some editors begin files with it
     try:
         return record.model_validate_json(content)
     except ValidationError as err:

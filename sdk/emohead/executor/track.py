@@ -42,7 +42,7 @@ class Track:
 
     def __init__(self, change: threading.Condition, capacity: int) -> None:
         self.clip: Future[Clip] = Future()
-        """The clip, once its landmarks are known; a live track has none."""
+        """The clip, once its landmarks are known; of a live track the error that it has none."""
         self._change = change
         self._capacity = capacity
         self._held: dict[str, NDArray[Any]] | None = None
@@ -150,7 +150,7 @@ class Track:
         Raises
         ------
         EmoheadError
-            As for `frames`, and as for ``Clip.save``.
+            As for `frames`, and as for ``Clip.save``; for a live track, which has no clip.
         """
         from emohead.video import VideoWriter
 
@@ -211,7 +211,13 @@ class Track:
             if self.is_done:  # cancelled, or the executor was closed
                 return
             self._held = held
-            if clip is not None:
+            if clip is None:
+                self.clip.set_exception(
+                    InputError(
+                        "expected a track of a clip, a live one has no clip: take its frames"
+                    )
+                )
+            else:
                 self._paste = clip.portrait.paste_back if clip.full_frame else None
                 self._points.extend(clip.points)
                 self._is_finished = True

@@ -86,11 +86,11 @@ def _read_npy(content: bytes) -> object:
 
 
 def _read_json(content: bytes) -> object:
-    return json_from(content.decode("utf-8"))
+    return json_from(content.decode("utf-8-sig"))
 
 
 def _read_csv(content: bytes) -> object:
-    rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8"), newline="")) if row]
+    rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")) if row]
     if rows and not _is_number(rows[0][0]):
         rows = rows[1:]
     return [[float(v) for v in row] for row in rows]
@@ -105,7 +105,7 @@ def _is_number(text: str) -> bool:
 
 
 def _read_pts(content: bytes) -> object:
-    text = content.decode("utf-8")
+    text = content.decode("utf-8-sig")
     body = text[text.index("{") + 1 : text.index("}")]
     # iBUG counts pixels from one.
     return [[float(v) - 1 for v in line.split()] for line in body.splitlines() if line.strip()]

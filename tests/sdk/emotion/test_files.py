@@ -49,6 +49,8 @@ def test_files_are_written_whole_and_read(tmp_path: Path) -> None:
     track = EmotionTrack.constant(parse_emotion("sad=0.7"))
     place = write_track(track, tmp_path / "a.json")
     assert (read_track(place).weights == track.weights).all()
+    place.write_text(place.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert (read_track(place).weights == track.weights).all()
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -155,6 +156,16 @@ def test_closing_before_a_clip_begins_is_no_surprise() -> None:
     track._begin({"face": features(0)[0]}, _clip(0, [1]))
     with pytest.raises(BackendError, match="closed before the track was done"):
         first_bytes(track)
+
+
+def test_a_live_track_has_no_clip_to_wait_for(tmp_path: Path) -> None:
+    with Executor(ToyRunner()) as executor:
+        track = live(executor, 0, [1])
+        with pytest.raises(InputError, match="a live one has no clip"):
+            track.clip.result(5)
+        with pytest.raises(InputError, match="a live one has no clip"):
+            track.save(tmp_path / "a.mp4")
+        assert first_bytes(track) == foretold(0, [1])
 
 
 def test_a_dead_lane_gets_no_tracks(monkeypatch: pytest.MonkeyPatch) -> None:
