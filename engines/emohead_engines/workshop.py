@@ -35,6 +35,7 @@ __all__ = [
     "fits",
     "graphs_of",
     "key_of",
+    "model_in",
 ]
 
 PRECISIONS: Final = ("fp32", "fp16", "int8")
@@ -220,7 +221,7 @@ def ensure_engine(
     options = options or BuildOptions()
 
     def build(timings: bytes) -> BuiltPlan:
-        model = derived(graph, precision)
+        model = model_in(graph, precision)
         return build_plan(
             target.flavour,
             graph.spec,
@@ -234,8 +235,8 @@ def ensure_engine(
     return store.obtain(key_of(target, graph, precision, options), build)
 
 
-def derived(graph: Graph, precision: str) -> bytes:
-    """Graph of a precision: precision lives in the file, never in a builder flag alone.
+def model_in(graph: Graph, precision: str) -> bytes:
+    """Give a graph in a precision, which lives in the file, never in a builder flag alone.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ from emohead_export.feeds import Feed, recorded_feeds
 from emohead_export.gate import Precision
 from emohead_export.packing import check_place, write_bundle
 from emohead_export.parts import Part, part_of
-from emohead_export.precision import Derived, derived
+from emohead_export.precision import Derived, derive_graph
 
 __all__ = ["HEAVY_MEGA_MACS", "derive_bundle", "speedup"]
 
@@ -123,7 +123,7 @@ def _variant(
     if precision == "int8" and part.metrics.get("mega_macs", 0.0) < HEAVY_MEGA_MACS:
         return None, {}
     try:
-        made = derived(spec, part.model, precision, feeds, layout="cpu")
+        made = derive_graph(spec, part.model, precision, feeds, layout="cpu")
     except ParityError as err:
         if precision == "fp16":
             raise

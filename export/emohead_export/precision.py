@@ -33,7 +33,7 @@ from emohead_export.quantise import Layout, int8_graph, quantisable, ranges_seen
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Derived", "derive", "derived"]
+__all__ = ["Derived", "derive", "derive_graph"]
 
 _FEW_FEEDS: Final = 3
 """Feeds that rank groups of nodes by their harm; the verdict takes all."""
@@ -107,14 +107,14 @@ def derive(
         ) from err
     writable_folder(out.parent, "output folder")
     real = default_feeds()[spec.name] if feeds is None else feeds
-    made = derived(spec, golden, precision, real, layout)
+    made = derive_graph(spec, golden, precision, real, layout)
     writable_folder(out.parent, "output folder")
     with whole_file(out, "graph") as temporary:
         temporary.write_bytes(made.model)
     return out
 
 
-def derived(
+def derive_graph(
     spec: StageSpec,
     golden: bytes,
     precision: Precision,

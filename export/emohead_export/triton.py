@@ -17,7 +17,7 @@ from emohead.errors import InputError
 from emohead.graph_choice import choose_precisions
 from emohead.stages import BATCH, STAGES
 from emohead_export.feeds import recorded_feeds
-from emohead_export.precision import derived
+from emohead_export.precision import derive_graph
 from emohead_export.writing import whole_folder
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ def _graphs(bundle: Bundle, precision: str) -> dict[str, bytes]:
     if precision == "fp16" and not any("fp16" in (e.precision, *e.variants) for e in held.values()):
         feeds = recorded_feeds(bundle)
         return {
-            s: derived(spec, bundle.model(s), "fp16", feeds[s]).model for s, spec in STAGES.items()
+            s: derive_graph(spec, bundle.model(s), "fp16", feeds[s]).model
+            for s, spec in STAGES.items()
         }
     chosen = choose_precisions(bundle.manifest, precision, "cpu")
     return {stage: bundle.model(stage, chosen[stage]) for stage in STAGES}

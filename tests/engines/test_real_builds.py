@@ -20,7 +20,7 @@ from emohead.stages import (  # noqa: E402
 from emohead_engines.build import build_plan, parse_network  # noqa: E402
 from emohead_engines.flavour import Flavour, find_flavour  # noqa: E402
 from emohead_engines.profiles import network_shape  # noqa: E402
-from emohead_engines.workshop import derived, graphs_of  # noqa: E402
+from emohead_engines.workshop import graphs_of, model_in  # noqa: E402
 
 HALF = onnx.TensorProto.FLOAT16
 
@@ -37,7 +37,7 @@ def test_every_stage_builds_and_keeps_its_spec(
     flavour: Flavour, spec: StageSpec, precision: str
 ) -> None:
     (graph,) = graphs_of(None, [spec.name])
-    model = derived(graph, precision)
+    model = model_in(graph, precision)
     _, network, _parser = parse_network(flavour, spec, model)
     found = [network.get_input(i) for i in range(network.num_inputs)]
     found += [network.get_output(i) for i in range(network.num_outputs)]
@@ -53,13 +53,13 @@ def test_every_stage_builds_and_keeps_its_spec(
 def test_emotion_landmarks_refuse_int8_and_say_what_to_do() -> None:
     (graph,) = graphs_of(None, [EMOTION_LANDMARKS.name])
     with pytest.raises(ParityError, match="emotion_landmarks: .* int8 .*keep this stage in fp32"):
-        derived(graph, "int8")
+        model_in(graph, "int8")
 
 
 @pytest.mark.slow
 def test_int8_builds(flavour: Flavour) -> None:
     (graph,) = graphs_of(None, [EMOTION_ENCODER.name])
-    model = derived(graph, "int8")
+    model = model_in(graph, "int8")
     assert any(n.op_type == "QuantizeLinear" for n in onnx.load_from_string(model).graph.node)
     assert build_plan(flavour, graph.spec, model, "int8").plan
 

@@ -29,11 +29,11 @@ from emohead_engines.store import STORE_VARIABLE, EngineStore  # noqa: E402
 from emohead_engines.workshop import (  # noqa: E402
     Graph,
     Target,
-    derived,
     ensure_engine,
     find_target,
     fits,
     graphs_of,
+    model_in,
 )
 
 from .fake_cuda import FakeGpu, install_cuda_bindings, install_pycuda  # noqa: E402
@@ -106,12 +106,12 @@ def test_precisions_that_cannot_be_derived_are_refused(
     with pytest.raises(BackendError, match="precision among fp32, fp16, int8, got 'fp8'"):
         ensure_engine(store, target, graph, "fp8")
     half = Graph(spec=graph.spec, model=graph.model, precision="fp16")
-    assert derived(half, "fp16") == graph.model
+    assert model_in(half, "fp16") == graph.model
     with pytest.raises(BackendError, match="the bundle holds fp16; build with --precision fp16"):
-        derived(half, "int8")
+        model_in(half, "int8")
     monkeypatch.setitem(sys.modules, "emohead_export.precision", None)
     with pytest.raises(BackendError, match=r"pip install 'emohead\[tensorrt,cpu\]'"):
-        derived(graph, "fp16")
+        model_in(graph, "fp16")
 
 
 def test_targets_are_portable_or_this_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,14 +162,14 @@ def test_engines_are_built_listed_verified_and_pruned(emohead: Any, tmp_path: Pa
 def test_a_stage_that_refuses_a_precision_stays_in_its_own_unless_it_was_named(
     emohead: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = workshop.derived
+    real = workshop.model_in
 
     def picky(graph: Graph, precision: str) -> bytes:
         if precision == "int8" and graph.spec == EMOTION_LANDMARKS:
             raise ParityError("emotion_landmarks: expected nodes that can compute in int8")
         return graph.model if precision == "int8" else real(graph, precision)
 
-    monkeypatch.setattr(workshop, "derived", picky)
+    monkeypatch.setattr(workshop, "model_in", picky)
     rows = emohead("build", "--precision", "int8", "--json")["engines"]
     kept = {row["stage"]: row for row in rows if row["precision"] != "int8"}
     assert [row["stage"] for row in rows] == list(STAGES)

@@ -24,7 +24,7 @@ from emohead_export.clips import check_clips, clip_errors
 from emohead_export.packing import write_bundle
 from emohead_export.parts import part_of
 from emohead_export.precise_bundle import derive_bundle, speedup
-from emohead_export.precision import derived
+from emohead_export.precision import derive_graph
 from emohead_export.tiny import tiny_graph
 
 FAST, SLOW = {"cpu_speedup": 1.5}, {"cpu_speedup": 1.01}
@@ -133,7 +133,7 @@ def test_failed_clip_writes_nothing_and_success_stores_the_report(
     bundle = Bundle.open(tiny_bundle)
     spec = EMOTION_ENCODER
     golden = Bundle.open().model(spec.name)
-    made = derived(spec, golden, "fp16", [])
+    made = derive_graph(spec, golden, "fp16", [])
 
     def variant(part, precision, feeds, say):  # type: ignore[no-untyped-def]
         say(part.spec.name)
@@ -187,7 +187,7 @@ def test_half_precision_of_the_shipped_bundle_looks_the_same(
         if name == "face_landmarks":  # its gate takes a minute; the rest is quick
             runners[name] = bundle.runner(name, "cpu")
         else:
-            made = derived(STAGES[name], bundle.model(name), "fp16", [])
+            made = derive_graph(STAGES[name], bundle.model(name), "fp16", [])
             runners[name] = OrtRunner(STAGES[name], made.twin)
     errors = clip_errors(golden, TalkingHead(runners, golden.backend))
     check_clips(errors, "fp16")

@@ -22,7 +22,7 @@ from emohead_export.graph import check_graph
 from emohead_export.half import half_graph, rounded_graph
 from emohead_export.islands import groups_of, starting_half
 from emohead_export.parity import natural_inputs
-from emohead_export.precision import derive, derived
+from emohead_export.precision import derive, derive_graph
 
 BATCH = Dim("batch", 1, 1, 4)
 
@@ -165,7 +165,7 @@ def landmarks_toy() -> tuple[StageSpec, onnx.ModelProto]:
 
 def test_gate_gives_up_the_most_harmful_module_and_keeps_the_rest() -> None:
     spec, model = landmarks_toy()
-    made = derived(spec, model.SerializeToString(), "fp16", [])
+    made = derive_graph(spec, model.SerializeToString(), "fp16", [])
     assert made.errors.landmarks_px < 0.05
     assert made.num_islands >= 2
     kept = [n.name for n in onnx.load_model_from_string(made.model).graph.node]
@@ -179,7 +179,7 @@ def test_nothing_within_the_limits_is_a_parity_error(monkeypatch: pytest.MonkeyP
     spec, model = landmarks_toy()
     monkeypatch.setattr(Gate, "excess", lambda self, errors: 2.0)
     with pytest.raises(ParityError, match="keep this stage in fp32"):
-        derived(spec, model.SerializeToString(), "fp16", [])
+        derive_graph(spec, model.SerializeToString(), "fp16", [])
 
 
 def test_derived_file_has_equal_bytes_and_says_its_precision(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from emohead.stages import EMOTION_ENCODER, EMOTION_LANDMARKS, SPEAKER_ENCODER
 from emohead_export.clean import prepared
 from emohead_export.graph import check_graph
 from emohead_export.parity import natural_inputs
-from emohead_export.precision import derived
+from emohead_export.precision import derive_graph
 from emohead_export.quantise import Layout, int8_graph, quantisable, ranges_seen
 
 FEEDS = [natural_inputs(EMOTION_ENCODER, "opt", seed) for seed in range(2)]
@@ -36,11 +36,11 @@ def kinds(model: onnx.ModelProto) -> collections.Counter[str]:
 def test_derived_graph_is_small_close_and_keeps_its_spec(layout: Layout) -> None:
     spec = EMOTION_ENCODER
     source = (DEFAULT_BUNDLE / f"{spec.name}.onnx").read_bytes()
-    made = derived(spec, source, "int8", FEEDS, layout)
+    made = derive_graph(spec, source, "int8", FEEDS, layout)
     assert len(made.model) < 0.35 * len(source)
     assert 0 < made.errors.relative < spec.tolerance["int8"]
     check_graph(spec, onnx.load_model_from_string(made.model))
-    assert derived(spec, source, "int8", FEEDS, layout).model == made.model
+    assert derive_graph(spec, source, "int8", FEEDS, layout).model == made.model
 
 
 def test_tensorrt_layout_is_symmetric_and_keeps_results_and_bias_in_float() -> None:
@@ -112,4 +112,6 @@ def test_products_in_int8_run_on_a_cpu() -> None:
 def test_stage_without_a_convolution_has_no_int8_for_the_cpu() -> None:
     source = (DEFAULT_BUNDLE / f"{SPEAKER_ENCODER.name}.onnx").read_bytes()
     with pytest.raises(ParityError, match="it has none"):
-        derived(SPEAKER_ENCODER, source, "int8", [natural_inputs(SPEAKER_ENCODER, "opt")], "cpu")
+        derive_graph(
+            SPEAKER_ENCODER, source, "int8", [natural_inputs(SPEAKER_ENCODER, "opt")], "cpu"
+        )
