@@ -53,7 +53,8 @@ def make(
     else:
         material = material_from_folders(_methods(method or []), photos)
     plan = StudyPlan(title=title, num_participants=participants, num_checks=checks, seed=seed)
-    key_path = out.with_name(f"{out.name}.key.json") if key is None else key
+    named = out if out.name not in ("", "..") else out.resolve()
+    key_path = named.with_name(f"{named.name}.key.json") if key is None else key
     made = make_study(material, plan, out, key_path)
     if as_json:
         print_json(

@@ -5,10 +5,11 @@ Called by ``emohead farm status``. Not here: the running farm's own state (``tas
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from emohead.errors import InputError
 from emohead.farm.index import name_of
@@ -85,43 +86,57 @@ def read_status(folder: str | Path) -> FarmReport:
     if not (root / LOG_NAME).is_file():
         raise InputError(f"expected a farm's output folder with {LOG_NAME}, got {root}")
     report = FarmReport(folder=str(root))
-    latest: dict[str, Record] = {}
+    latest: dict[str, _Outcome] = {}
     for record in read_records(root / LOG_NAME):
-        latest[name_of(record)] = _small(record)
+        latest[name_of(record)] = _outcome(record)
         report.first = min(report.first or record.started, record.started)
         report.last = max(report.last, record.finished)
-    for record in latest.values():
-        _add(report, record, root)
+    for outcome in latest.values():
+        _add(report, outcome, root)
     return report
 
 
-def _small(record: Record) -> Record:
-    """Drop what the report does not need: a log may be long."""
-    unused: dict[str, Any] = {
-        "job": None,
-        "inputs": {},
-        "versions": {},
-        "emotion_weights": {},
-        "notes": [],
-    }
-    return record.model_copy(update=unused)
+class _Outcome(NamedTuple):
+    """What the report needs of a record, and no more: a log may be long."""
+
+    status: str
+    output: str
+    worker: str
+    frames: int
+    num_bytes: int
+    seconds: float
+    failure: FailedJob | None
 
 
-def _add(report: FarmReport, record: Record, root: Path) -> None:
-    if record.status == "done" and (root / record.output).is_file():
+def _outcome(record: Record) -> _Outcome:
+    error = record.error
+    failure = None
+    if error is not None:
+        named = (record.output, record.line, record.attempt)
+        failure = FailedJob(*named, error.type, error.message, error.is_final)
+    return _Outcome(
+        status=record.status,
+        output=record.output,
+        worker=sys.intern(record.worker),
+        frames=record.frames,
+        num_bytes=record.num_bytes,
+        seconds=record.timings.get("total_s", 0.0),
+        failure=failure,
+    )
+
+
+def _add(report: FarmReport, outcome: _Outcome, root: Path) -> None:
+    if outcome.status == "done" and (root / outcome.output).is_file():
         report.done += 1
-        report.frames += record.frames
-        report.video_bytes += record.num_bytes
-        report.job_seconds += record.timings.get("total_s", 0.0)
-        report.workers[record.worker] = report.workers.get(record.worker, 0) + 1
-    elif record.status == "done":
+        report.frames += outcome.frames
+        report.video_bytes += outcome.num_bytes
+        report.job_seconds += outcome.seconds
+        report.workers[outcome.worker] = report.workers.get(outcome.worker, 0) + 1
+    elif outcome.status == "done":
         report.lost += 1
-    elif record.status == "cancelled":
+    elif outcome.status == "cancelled":
         report.cancelled += 1
     else:
         report.failed += 1
-        if record.error is not None and len(report.failures) < MAX_FAILURES:
-            error = record.error
-            named = (record.output, record.line, record.attempt)
-            failure = FailedJob(*named, error.type, error.message, error.is_final)
-            report.failures = (*report.failures, failure)
+        if outcome.failure is not None and len(report.failures) < MAX_FAILURES:
+            report.failures = (*report.failures, outcome.failure)

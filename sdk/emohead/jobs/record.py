@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 import emohead
 from emohead.errors import EmoheadError, InputError
 from emohead.jobs.schema import Job
-from emohead.whole_files import whole_file
+from emohead.whole_files import check_apart, whole_file
 
 __all__ = [
     "Failure",
@@ -172,9 +172,11 @@ def write_record(record: Record, video: Path) -> Path:
     Raises
     ------
     InputError
-        If the folder cannot be written to.
+        If the folder cannot be written to, or the job reads a file of the record's name.
     """
     target = record_path(video)
+    if record.job is not None:
+        check_apart(target, record.job.files().values(), "record")
     with whole_file(target, "record", ".part") as place:  # as leftovers of its video end
         place.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return target

@@ -94,7 +94,8 @@ def make_study(material: Material, plan: StudyPlan, out: Path, key_path: Path) -
         sets={token: name for name, token in sets.items()},
         checks=checks,
     )
-    unfinished = out.with_name(f".{out.name}-{secrets.token_hex(4)}")
+    place = out.resolve()  # "." has no name of its own
+    unfinished = place.with_name(f".{place.name}-{secrets.token_hex(4)}")
     try:
         files = _copy(material, sets, clips, unfinished)
         data = {
@@ -105,7 +106,7 @@ def make_study(material: Material, plan: StudyPlan, out: Path, key_path: Path) -
             "participants": _way_of_everybody(material, plan, sets, clips, key),
         }
         (unfinished / "index.html").write_text(_page(data), encoding="utf-8")
-        _publish(unfinished, out, key, key_path)
+        _publish(unfinished, place, key, key_path)
     except OSError as err:
         raise InputError(f"the study cannot be written ({err}): choose another place") from err
     finally:

@@ -116,3 +116,11 @@ def test_lines_that_are_no_jobs_are_recorded_once(folder: Folder) -> None:
     assert [r.output for r in folder.log] == ["a.mp4"]
     assert folder.plan(jobs)[1].failed_before == 1
     assert folder.plan([{"output": "b.mp4"}])[1].failed == 1
+
+
+def test_records_take_no_place_of_what_a_job_reads(folder: Folder) -> None:
+    track = folder.out / "a.json"
+    track.write_text("precious")
+    with pytest.raises(InputError, match="would take the place of"):
+        folder.render(folder.job(emotion_track=track), status="failed")
+    assert track.read_text() == "precious"

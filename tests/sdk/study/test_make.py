@@ -8,7 +8,9 @@ from pathlib import Path
 import av
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from emohead.cli import app
 from emohead.errors import InputError
 from emohead.samples import SAMPLE_FACE
 from emohead.study.make import StudyPlan, make_study
@@ -147,6 +149,18 @@ def test_a_page_that_cannot_be_put_in_place_leaves_no_key(
     with pytest.raises(InputError, match="the study cannot be written"):
         make_study(material, StudyPlan(), tmp_path / "study", tmp_path / "key.json")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_present_folder_may_be_the_pages(
+    method_folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page").mkdir()
+    monkeypatch.chdir(tmp_path / "page")
+    methods = [f"--method={name}={folder}" for name, folder in method_folders.items()]
+    result = CliRunner().invoke(app, ["study", "make", "--out", ".", *methods])
+    assert result.exit_code == 0, result.output
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["page", "page.key.json"]
+    assert (tmp_path / "page" / "index.html").is_file()
 
 
 def test_key_and_page_stay_apart_and_nothing_is_overwritten(method_folders, tmp_path) -> None:
