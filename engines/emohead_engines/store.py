@@ -180,10 +180,15 @@ class EngineStore:
     def _examined(self, entry: Entry) -> tuple[str | None, bytes]:
         """Read a plan, and say what is wrong with it."""
         problem = self._outward_problem(entry)
-        plan = entry.plan.read_bytes() if problem is None else b""
-        if problem is None and _sha256(plan) != entry.manifest.plan_sha256:
-            problem = "expected the plan that was built, its content was altered"
-        return problem, plan
+        if problem is not None:
+            return problem, b""
+        try:
+            plan = entry.plan.read_bytes()
+        except OSError as err:  # for example removed by another process just now
+            return f"expected a plan that can be read, got: {err.strerror or err}", b""
+        if _sha256(plan) != entry.manifest.plan_sha256:
+            return "expected the plan that was built, its content was altered", plan
+        return None, plan
 
     def _outward_problem(self, entry: Entry) -> str | None:
         """Say what is wrong with an engine's files, as far as it shows without reading them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -100,6 +102,16 @@ def test_render_nodes_say_that_the_engine_is_damaged(
     store.obtain(key, lambda timings: plan).plan.write_bytes(b"longer than it was")
     with pytest.raises(BackendError, match="found one that may not be used .*engines verify"):
         EngineStore(store.root, allow_build=False).obtain(key, never)
+
+
+def test_plans_that_vanish_while_they_are_read_are_refused(
+    store: EngineStore, key: EngineKey, plan: BuiltPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = store.obtain(key, lambda timings: plan)
+    gone = FileNotFoundError(errno.ENOENT, "No such file or directory")
+    monkeypatch.setattr(Path, "read_bytes", Mock(side_effect=gone))
+    with pytest.raises(BackendError, match="plan that can be read, got: No such file"):
+        store.read(entry)
 
 
 def test_plans_of_another_store_are_refused(
