@@ -7,6 +7,8 @@ shift
 export PYTHONPATH="sdk:training:export:engines${PYTHONPATH:+:$PYTHONPATH}"
 export EMOHEAD_ENGINES="$out/engines" EMOHEAD_ORT_CACHE="$out/ort"
 python=${PYTHON:-python3}
+"$python" -c "import numpy, pydantic, torch" ||
+    { echo "error: expected numpy, pydantic and torch for $python; set PYTHON to one that has them" >&2; exit 1; }
 mkdir -p "$out"
 "$python" script/gpu/bench.py "$out" "$@"
 if ! [[ " $* " =~ [\ =]cpu\  ]] && "$python" -c "import pytest" 2>/dev/null; then
