@@ -166,6 +166,11 @@ def project(
     ------
     InputError
         If points lie behind the camera.
+
+    References
+    ----------
+    .. [1] Paper, section 3.3: landmarks with head motion, "projected to the image plane using the
+       camera matrix".
     """
     points = np.asarray(landmarks, np.float64)
     if matrix is None:

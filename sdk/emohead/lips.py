@@ -179,7 +179,7 @@ class LipSync:
 
     References
     ----------
-    .. [1] Paper, section 3.1.
+    .. [1] Paper, section 3.1: ``x'_t = x_anchor + Δx_t``; this gives the Δx.
     """
 
     def __init__(self, anchor: NDArray[np.floating], runners: LipRunners) -> None:

@@ -108,7 +108,8 @@ class HeadMotion:
 
     References
     ----------
-    .. [1] Paper, section 3.3.
+    .. [1] Paper, section 3.3: onset strengths above a threshold, a random direction, velocity in
+       step with the onsets.
     """
 
     def __init__(

@@ -61,6 +61,10 @@ class FrameRenderer:
         Of the stage ``renderer``.
     portrait : PortraitFeatures
         From ``encode_portrait``.
+
+    References
+    ----------
+    .. [1] Paper, section 3.4: equation 7 for each component, then ConvGRU and decoder.
     """
 
     def __init__(self, renderer: Runner, portrait: PortraitFeatures) -> None:

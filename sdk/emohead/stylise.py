@@ -42,6 +42,10 @@ class Stylist:
     ----------
     runner : Runner
         Of the stage ``emotion_landmarks``.
+
+    References
+    ----------
+    .. [1] Paper, section 3.2: the edges of equation 1 and an emotion go through G.
     """
 
     def __init__(self, runner: Runner) -> None:

@@ -45,7 +45,7 @@ class EmotionReader:
 
     References
     ----------
-    .. [1] Paper, section 3.2.
+    .. [1] Paper, section 3.2: s, of which equation 2 trains the encoder.
     """
 
     def __init__(self, runner: Runner) -> None:
