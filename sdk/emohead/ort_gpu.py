@@ -84,8 +84,13 @@ def provider_options(
 
 def _cache_folder() -> str:
     """Folder of the TensorRT provider's engines, which are code."""
-    named = os.environ.get(CACHE_VARIABLE)
-    folder = Path(named) if named else Path.home() / ".cache" / "emohead" / "ort"
+    folder = Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/emohead/ort")
+    try:
+        folder = folder.expanduser()
+    except RuntimeError as err:
+        raise BackendError(
+            f"expected a home for engines, got: {first_line(err)}; set {CACHE_VARIABLE}"
+        ) from err
     try:
         return str(private_folder(folder))
     except OSError as err:

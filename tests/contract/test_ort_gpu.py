@@ -220,6 +220,16 @@ def test_engines_of_onnxruntime_come_from_a_private_folder(cache: Path) -> None:
         provider_options(EMOTION_ENCODER, TENSORRT)
 
 
+def test_a_user_without_a_home_is_told_to_name_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv(CACHE_VARIABLE)
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    with pytest.raises(BackendError, match=f"set {CACHE_VARIABLE}"):
+        provider_options(EMOTION_ENCODER, TENSORRT)
+
+
 def test_engines_of_onnxruntime_have_profiles_cache_and_fp16(cache: Path) -> None:
     ((name, options), (after, _)) = provider_options(EMOTION_ENCODER, TENSORRT, precision="fp16")
     assert (name, after) == (TENSORRT, CUDA)
