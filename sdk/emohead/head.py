@@ -19,7 +19,7 @@ from emohead.backends import Backend, choose_backend
 from emohead.bundle import Bundle
 from emohead.clip import Clip
 from emohead.emotion.feeling import Felt, Told, feeling_from
-from emohead.emotion.following import read_emotion
+from emohead.emotion.hearing import read_emotion
 from emohead.emotion.track import EmotionTrack, track_from
 from emohead.graph_choice import BUILDING, choose_precisions
 from emohead.images import read_image

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ, Audio, read_audio
-from emohead.emotion.following import open_encoder, read_emotion
+from emohead.emotion.hearing import open_encoder, read_emotion
 from emohead.runner import Runner
 
 CALM, ANGRY = "03-01-02-02-01-01", "03-01-05-02-01-01"

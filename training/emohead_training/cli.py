@@ -117,7 +117,8 @@ def following(
     backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Follow emotions of training people with several constants, to choose by."""
-    from emohead.emotion.following import HYSTERESIS, LIVE_BLEND_COEF, open_encoder
+    from emohead.emotion.following import HYSTERESIS, LIVE_BLEND_COEF
+    from emohead.emotion.hearing import open_encoder
     from emohead_training.evaluation.following import follow_grid, grid_table
     from emohead_training.whole_files import write_json
 

@@ -49,7 +49,7 @@ def emotion(
     """Read the emotion of a voice over time."""
     from emohead.audio import read_audio
     from emohead.emotion.files import check_track_output, write_track
-    from emohead.emotion.following import open_encoder, read_emotion
+    from emohead.emotion.hearing import open_encoder, read_emotion
     from emohead.emotion.shaping import Shaping
 
     if out is not None:

@@ -1,6 +1,6 @@
 """Where a performance's emotion over time comes from: told beforehand, or heard from the voice.
 
-Called by ``head.py``. Not here: the emotion as a value (``track.py``), how it is read
+Called by ``head.py``. Not here: the emotion as a value (``track.py``), how it is heard
 (``following.py``).
 """
 

@@ -1,29 +1,26 @@
 """From a voice to an emotion that follows it: a sliding window, smoothing, hysteresis.
 
-An accumulator with a fixed look-ahead, the same however the sound is cut. Not here: windows and
-scores (``windows.py``), one emotion per clip (``reader.py``).
+An accumulator with a fixed look-ahead, the same however the sound is cut. Called by ``hearing.py``
+and ``feeling.py``. Not here: windows and scores (``windows.py``), one emotion per clip
+(``reader.py``).
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emohead.audio import SAMPLE_RATE_HZ, Audio
-from emohead.backends import choose_backend
-from emohead.bundle import Bundle
-from emohead.emotion.reader import SILENCE_NOTE, EmotionReader, expression_from_scores
+from emohead.audio import SAMPLE_RATE_HZ
+from emohead.emotion.reader import SILENCE_NOTE, expression_from_scores
 from emohead.emotion.track import TRANSITION_S, EmotionTrack
 from emohead.emotion.values import EMOTIONS, NEUTRAL
 from emohead.emotion.windows import WINDOW_SAMPLES, WindowScorer
 from emohead.errors import InputError
 from emohead.runner import Runner
-from emohead.stages import EMOTION_ENCODER
 
-__all__ = ["HOP_S", "LOOKAHEAD_S", "EmotionFollower", "open_encoder", "read_emotion"]
+__all__ = ["HOP_S", "LOOKAHEAD_S", "EmotionFollower"]
 
 HOP_S: Final = 0.5
 """Seconds between two keyframes."""
@@ -164,52 +161,6 @@ class EmotionFollower:
         favoured = smooth.copy()
         favoured[self._leading] *= self._lead
         return expression_from_scores(favoured.clip(0, 1)), float(min(smooth[self._leading], 1.0))
-
-
-def open_encoder(bundle: str | Path | None = None, backend: str = "auto") -> Runner:
-    """Open the one network that hears emotions, for who needs no face.
-
-    Parameters
-    ----------
-    bundle : path, optional
-        The embedded bundle otherwise.
-    backend : str
-        See ``TalkingHead.load``.
-
-    Returns
-    -------
-    Runner
-    """
-    return Bundle.open(bundle).runner(EMOTION_ENCODER.name, choose_backend(backend))
-
-
-def read_emotion(voice: Audio, runner: Runner, *, per_clip: bool = False) -> EmotionTrack:
-    """Read the emotion of a whole voice.
-
-    Parameters
-    ----------
-    voice : Audio
-    runner : Runner
-        Of the stage ``emotion_encoder``.
-    per_clip : bool
-        One emotion for all time, as in the paper, rather than one that follows the voice.
-
-    Returns
-    -------
-    EmotionTrack
-        Source ``voice``; a note says so where no voice was heard.
-    """
-    if not per_clip:
-        follower = EmotionFollower(runner)
-        for block in voice.blocks():
-            follower.push(block)
-        return follower.close()
-    reader = EmotionReader(runner)
-    for block in voice.blocks():
-        reader.push(block)
-    emotion = reader.close()
-    confidence = 0.0 if emotion.scores is None else float(emotion.scores.max())
-    return EmotionTrack.constant(emotion, min(confidence, 1.0))
 
 
 def _rest() -> Vector:

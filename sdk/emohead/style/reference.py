@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ, Audio, read_audio
-from emohead.emotion.following import read_emotion
+from emohead.emotion.hearing import read_emotion
 from emohead.errors import InputError
 from emohead.footage import film_of, track_face
 from emohead.geometry.landmarks import EYELID_PAIRS, LEFT_BROW, LIP_PAIRS, RIGHT_BROW

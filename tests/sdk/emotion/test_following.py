@@ -18,8 +18,8 @@ from emohead.emotion.following import (
     HYSTERESIS,
     LOOKAHEAD_S,
     EmotionFollower,
-    read_emotion,
 )
+from emohead.emotion.hearing import read_emotion
 from emohead.emotion.reader import SILENCE_NOTE
 from emohead.emotion.track import EmotionTrack
 from emohead.errors import InputError
