@@ -13,6 +13,7 @@ pytest.importorskip("torch")
 from emohead_training.emotion.acted_voices import read_acted_voices
 from emohead_training.portrait.frames import load_frames
 from emohead_training.renderer.dataset import FrameCache, build_cache
+from emohead_training.whole_files import keep
 
 COLUMNS = ("file", "source", "identity", "split", "emotion", "fps", "frames", "has_speech")
 
@@ -73,3 +74,22 @@ def test_who_moves_to_the_test_side_is_not_heard_any_more(tmp_path):
     assert set(read_acted_voices(tmp_path, cache).speakers) == {"ravdess-01", "ravdess-02"}
     _voices(tmp_path, {"01": "train", "02": "test"})
     assert set(read_acted_voices(tmp_path, cache).speakers) == {"ravdess-01"}
+
+
+def test_half_a_cache_is_made_again(tmp_path):
+    place, tries = tmp_path / "cache", []
+
+    def make() -> None:
+        place.write_text("half" if not tries else "whole")
+        tries.append(1)
+        if len(tries) == 1:
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        keep(place, {"data": "a"}, make)
+    for made_of, count in (("a", 2), ("a", 2), ("b", 3)):
+        keep(place, {"data": made_of}, make)
+        assert (place.read_text(), len(tries)) == ("whole", count)
+    place.unlink()
+    keep(place, {"data": "b"}, make)
+    assert place.read_text() == "whole"

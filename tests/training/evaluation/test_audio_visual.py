@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from emohead.geometry.landmarks import MOUTH
+from emohead.stages import MOTION_FPS
 from emohead_training.evaluation.audio_visual import (
     BILABIALS,
-    FPS,
     VOWELS,
     closures,
     envelope,
@@ -48,7 +48,7 @@ def test_envelope_is_the_level_of_each_frame_in_db() -> None:
 
 def test_lips_must_close_within_the_sound_or_beside_it() -> None:
     p, a, s = (PHONEMES.index(name) for name in ("p", "aa", "s"))
-    phonemes, starts = np.array([s, p, a, p, a]), np.array([0, 10, 20, 30, 40]) / FPS
+    phonemes, starts = np.array([s, p, a, p, a]), np.array([0, 10, 20, 30, 40]) / MOTION_FPS
     gaps = np.full(50, 0.2)
     gaps[9] = PROTOCOL.closed_gap / 2
     assert closures(gaps, phonemes, starts, BILABIALS) == [True, False]

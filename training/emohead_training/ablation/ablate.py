@@ -10,7 +10,6 @@ from typing import Any, Final
 from emohead.doctor import examine_machine
 from emohead.errors import InputError
 from emohead_training.ablation.judging import (
-    WARM_FRAMES,
     judge,
     row_synthesis,
     standard_judges,
@@ -43,7 +42,7 @@ def ablate(
     *,
     rows: Sequence[str] = (),
     teachers: Path | None = None,
-    warm_frames: int = WARM_FRAMES,
+    warm_frames: int = PROTOCOL.ablation_warm_frames,
     say: Say,
 ) -> dict[str, Any]:
     """Train and judge.

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from emohead_training.evaluation.protocol import PROTOCOL
 from emohead_training.stage_commands import (
     DataOption,
     DeviceOption,
@@ -39,7 +40,7 @@ def ablate_command(
     ] = None,
     warm_frames: Annotated[
         int, typer.Option(min=0, help="Frames fed before each measured one.")
-    ] = 4,
+    ] = PROTOCOL.ablation_warm_frames,
     perceptual: PerceptualOption = None,
     identity_net: IdentityOption = None,
     device: DeviceOption = "auto",

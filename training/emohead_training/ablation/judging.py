@@ -26,15 +26,14 @@ from emohead_training.evaluation.frame_scores import Judges, score_frames
 from emohead_training.evaluation.frechet import frechet_numbers
 from emohead_training.evaluation.intervals import Tally, numbers_of
 from emohead_training.evaluation.pixels import Synthesis, read_cases, synthesise
+from emohead_training.evaluation.protocol import PROTOCOL
 from emohead_training.evaluation.rendering import bundle_synthesis
 from emohead_training.loop import load_weights, weights_path
 from emohead_training.models.portrait_encoder import PortraitEncoder
 from emohead_training.models.renderer import Renderer
 
-__all__ = ["WARM_FRAMES", "judge", "row_synthesis", "standard_judges", "warp_synthesis"]
+__all__ = ["judge", "row_synthesis", "standard_judges", "warp_synthesis"]
 
-WARM_FRAMES: Final = 4
-"""Frames fed before each measured one, so that the recurrent state has begun to work."""
 _KEPT: Final = (
     *("cpbd", "cpbd_true", "csim", "csim_true", "lmd", "lmd_mouth_widths"),
     *("mouth_lpips", "mouth_box_error", "frame_error"),
@@ -117,7 +116,7 @@ def judge(
     synthesis: Synthesis,
     judges: Judges,
     *,
-    warm_frames: int = WARM_FRAMES,
+    warm_frames: int = PROTOCOL.ablation_warm_frames,
 ) -> dict[str, Any]:
     """Measure a synthesis on held-out people, true landmarks in.
 

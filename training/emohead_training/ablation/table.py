@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from emohead_training.ablation.variants import VARIANTS, Variant
+from emohead_training.evaluation.protocol import PROTOCOL
 
-__all__ = ["COLUMNS", "markdown_of", "table"]
+__all__ = ["COLUMNS", "WARP_ROW", "markdown_of", "table"]
 
 COLUMNS: Final = (
     ("cpbd", "CPBD ↑", 3),
@@ -21,7 +22,7 @@ COLUMNS: Final = (
     ("mouth_box_error", "mouth-box error ↓", 2),
     ("frame_error", "frame error ↓", 2),
 )
-"""Key, heading and decimals."""
+"""Key, heading and decimals of a row's numbers."""
 _PRINTED: Final = (("cpbd", "CPBD ↑"), ("fid", "FID ↓"), ("csim", "CSIM ↑"), ("lmd", "LMD ↓"))
 WARP_ROW: Final = "warp_alone"
 """Name of the baseline's row."""
@@ -99,7 +100,7 @@ def markdown_of(result: Mapping[str, Any]) -> str:
         "",
         "## How it is measured",
         "",
-        _PROTOCOL.format(**context),
+        _PROTOCOL.format(**context, per_clip=PROTOCOL.frames_per_clip),
         "## What the paper prints (Table 3)",
         "",
         "Measured by its authors on RAVDESS and CREMA-D at full strength, from audio; other "
@@ -112,9 +113,9 @@ def markdown_of(result: Mapping[str, Any]) -> str:
 
 
 _PROTOCOL: Final = """\
-- True landmarks in, {num_frames} frames of {num_people} people: eight frames a clip, each after
-  {warm_frames} frames of run-up; the anchor is the clip's most closed mouth. The torch modules are
-  judged, with averaged weights.
+- True landmarks in, {num_frames} frames of {num_people} people: {per_clip} frames a clip, each
+  after {warm_frames} frames of run-up; the anchor is the clip's most closed mouth. The torch
+  modules are judged, with averaged weights.
 - CPBD: cumulative probability of blur detection. FID: Fréchet distance of the named network's
   features, all frames pooled. CSIM: cosine with the anchor. LMD: lips as the landmarker finds them
   on made and on true frames, aligned. Mouth box and frame error in 8-bit levels.

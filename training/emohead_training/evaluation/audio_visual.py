@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from emohead.audio import SAMPLE_RATE_HZ
 from emohead.geometry.landmarks import MOUTH
+from emohead.stages import MOTION_FPS
 from emohead_training.evaluation.protocol import PROTOCOL
 from emohead_training.voice.lip_scores import correlation
 from emohead_training.voice.phonemes import PHONEMES
 
 __all__ = ["BILABIALS", "VOWELS", "closures", "envelope", "lag_frames", "quiver", "room_noise"]
 
-FPS: Final = 30
 BILABIALS: Final = frozenset(PHONEMES.index(name) for name in ("p", "b", "m"))
 """Sounds that need closed lips, as indices into ``PHONEMES``."""
 VOWELS: Final = frozenset(i for i, name in enumerate(PHONEMES) if name[0] in "aeiou")
@@ -72,7 +72,7 @@ def envelope(samples: Signal, num_frames: int) -> NDArray[np.float64]:
     (num_frames,) float64, dB
         Root mean square of each frame's stretch of sound; -80 beyond its end.
     """
-    edges = np.arange(num_frames + 1) * SAMPLE_RATE_HZ // FPS
+    edges = np.arange(num_frames + 1) * SAMPLE_RATE_HZ // MOTION_FPS
     squares = np.concatenate(([0.0], np.cumsum(np.square(np.asarray(samples, np.float64)))))
     ends = np.minimum(edges, len(samples))
     power = np.diff(squares[ends]) / np.maximum(np.diff(ends), 1)
@@ -99,12 +99,12 @@ def closures(
         Whether the smallest gap within the sound, and ``closure_reach_frames`` around it, is at
         most ``closed_gap``.
     """
-    ends_s = np.append(starts_s[1:], len(gaps) / FPS)
+    ends_s = np.append(starts_s[1:], len(gaps) / MOTION_FPS)
     reach = PROTOCOL.closure_reach_frames
     closed = []
     for phoneme, start, end in zip(phonemes, starts_s, ends_s, strict=True):
-        first = max(0, int(np.floor(start * FPS)) - reach)
-        span = gaps[first : int(np.ceil(end * FPS)) + reach]
+        first = max(0, int(np.floor(start * MOTION_FPS)) - reach)
+        span = gaps[first : int(np.ceil(end * MOTION_FPS)) + reach]
         if int(phoneme) in kinds and len(span):
             closed.append(bool(span.min() <= PROTOCOL.closed_gap))
     return closed

@@ -19,7 +19,8 @@ from emohead.geometry import canonicalise
 from emohead.geometry.landmarks import OUTER_EYE_CORNERS
 from emohead.head import TalkingHead
 from emohead.portrait import Portrait
-from emohead_training.evaluation.audio_visual import FPS, envelope, lag_frames
+from emohead.stages import MOTION_FPS
+from emohead_training.evaluation.audio_visual import envelope, lag_frames
 from emohead_training.evaluation.blur import cpbd
 from emohead_training.evaluation.frame_scores import Judges
 from emohead_training.evaluation.intervals import Tally, numbers_of
@@ -95,7 +96,7 @@ def _judge(
     judges, find = judging
     person = case.clip.identity
     count = min(PROTOCOL.speech_frames, len(clip.landmarks))
-    sound = clip.samples[: count * SAMPLE_RATE_HZ // FPS]
+    sound = clip.samples[: count * SAMPLE_RATE_HZ // MOTION_FPS]
     made = head.animate(portrait, (sound, SAMPLE_RATE_HZ), emotion="neutral", still=True)
     count = min(count, len(made))
     frames = np.stack([frame for frame, _ in zip(made, range(count), strict=False)])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from emohead.errors import InputError
 from emohead.lips import LipRunners, LipSync
+from emohead.stages import MOTION_FPS
 from emohead_training.evaluation.audio_visual import (
     BILABIALS,
     VOWELS,
@@ -30,7 +31,7 @@ from emohead_training.evaluation.protocol import PROTOCOL
 from emohead_training.mouth import mouth_opening
 from emohead_training.voice.alignment import aligned
 from emohead_training.voice.measure import lip_figures, lip_motion
-from emohead_training.voice.spoken_clips import FPS, SpokenClip, read_spoken_clips
+from emohead_training.voice.spoken_clips import SpokenClip, read_spoken_clips
 from emohead_training.voice.synthesis import Utterance, synthesise
 from emohead_training.voice.transcripts import Prompts, read_prompts, transcript
 
@@ -178,7 +179,7 @@ def _quivers(
 ) -> dict[str, Any]:
     """Trembling in the second half of room noise that follows each clip, and within speech."""
     tallies: dict[str, Tally] = defaultdict(Tally)
-    measured = round(PROTOCOL.silence_s / 2 * FPS)
+    measured = round(PROTOCOL.silence_s / 2 * MOTION_FPS)
     for index, (clip, motion) in enumerate(zip(clips, moved, strict=True)):
         noise = room_noise(PROTOCOL.silence_s, PROTOCOL.silence_dbfs, PROTOCOL.seed + index)
         lips = LipSync(clip.anchor, runners)

@@ -26,6 +26,9 @@ class Protocol:
     """Of resampling, and of everything that is drawn."""
     frames_per_clip: int = 8
     """Measured frames of a clip, in the middles of as many equal stretches."""
+    ablation_warm_frames: int = 4
+    """Frames that a row of the ablation is fed before each measured one, so that its recurrent
+    state has begun to work."""
     mouth_margin_px: int = 11
     """Added on all sides of the box around the 20 mouth points."""
     patch_px: int = 64

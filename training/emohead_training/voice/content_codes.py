@@ -6,6 +6,7 @@ Windows lie on the runtime's grid (``emohead.lips``). Not here: the encoders' tr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from emohead.audio import SAMPLE_RATE_HZ
+from emohead.mel import CONTENT_HOP
 from emohead.runner import Runner
 from emohead.stages import (
     CONTENT_CENTRE_FRAMES,
     CONTENT_ENCODER,
     CONTENT_LEFT_FRAMES,
     CONTENT_RIGHT_FRAMES,
+    MOTION_FPS,
     SPEAKER_ENCODER,
     SPEAKER_FRAMES,
 )
@@ -27,10 +31,20 @@ from emohead_training.loop import load_weights
 from emohead_training.models.autovc import ContentEncoder, SpeakerEncoder
 from emohead_training.voice.mel_augmentation import degraded, warped
 
-__all__ = ["CodeWriter", "GraphCodeWriter", "codes_at"]
+__all__ = [
+    "MEL_FRAMES",
+    "VIDEO_FRAMES",
+    "WINDOW",
+    "CodeWriter",
+    "GraphCodeWriter",
+    "codes_at",
+    "interpolated",
+]
 
 WINDOW: Final = CONTENT_LEFT_FRAMES + CONTENT_CENTRE_FRAMES + CONTENT_RIGHT_FRAMES
-MEL_FRAMES_PER_VIDEO_FRAME: Final = 25 / 12
+"""Mel frames that the content encoder sees at once."""
+MEL_FRAMES, VIDEO_FRAMES = Fraction(SAMPLE_RATE_HZ, CONTENT_HOP * MOTION_FPS).as_integer_ratio()
+"""So many mel frames last as long as so many video frames."""
 
 
 class CodeWriter:
@@ -139,7 +153,7 @@ def codes_at(
     -------
     (F, 64) float32
     """
-    return interpolated(codes, np.asarray(video_frames) * MEL_FRAMES_PER_VIDEO_FRAME)
+    return interpolated(codes, np.asarray(video_frames) * (MEL_FRAMES / VIDEO_FRAMES))
 
 
 def interpolated(rows: NDArray[np.floating], at: NDArray[np.floating]) -> NDArray[np.float32]:

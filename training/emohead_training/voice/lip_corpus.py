@@ -17,10 +17,16 @@ from torch import Tensor
 from emohead.geometry.landmarks import mirrored
 from emohead.lips import LEAD_FRAMES
 from emohead_training.mouth import mouth_opening
-from emohead_training.voice.content_codes import CodeWriter, codes_at, interpolated
+from emohead_training.voice.content_codes import (
+    MEL_FRAMES,
+    VIDEO_FRAMES,
+    CodeWriter,
+    codes_at,
+    interpolated,
+)
 from emohead_training.voice.phonemes import PHONEMES, SILENCE
 from emohead_training.voice.sounds import UNLABELLED, Sounds
-from emohead_training.voice.spoken_clips import SpokenClip
+from emohead_training.voice.spoken_clips import CLOSED_QUANTILE, SpokenClip
 from emohead_training.voice.sync import sound_shifts
 
 __all__ = ["LipBatch", "LipCorpus", "SpelledBatch", "SpelledSpeech"]
@@ -28,9 +34,10 @@ __all__ = ["LipBatch", "LipCorpus", "SpelledBatch", "SpelledSpeech"]
 FREQUENT_SOURCE: Final = "grid-s1"
 FREQUENT_SHARE: Final = 0.15
 """Share of the draws that the one speaker of `FREQUENT_SOURCE` gets."""
-CLOSED_QUANTILE: Final = 0.12
 WARM_UP_FRAMES: Final = 4
+"""At the start of a stretch, where the network has heard too little to be judged."""
 MAX_STRETCH: Final = 0.12
+"""Natural logarithm of the fastest pace over the clip's own."""
 CLOSING: Final = tuple(PHONEMES.index(p) for p in ("b", "m", "p"))
 
 
@@ -214,10 +221,12 @@ class SpelledSpeech:
         self, rng: np.random.Generator, index: int, num_frames: int
     ) -> tuple[NDArray[np.generic], ...]:
         phonemes = self.phonemes[index]
-        video_frames = len(phonemes) * 12 // 25
+        video_frames = len(phonemes) * VIDEO_FRAMES // MEL_FRAMES
         times = rng.integers(-10, max(-9, video_frames - num_frames + 20)) + np.arange(num_frames)
         content = codes_at(self.codes[index], (times + LEAD_FRAMES).astype(np.float64))
-        around = np.stack([_label(phonemes, times * 25 // 12 + o) for o in range(-12, 13, 2)])
+        around = np.stack(
+            [_label(phonemes, times * MEL_FRAMES // VIDEO_FRAMES + o) for o in range(-12, 13, 2)]
+        )
         closed = np.asarray(np.isin(around[6:8], CLOSING).all(axis=0))
         silent = np.asarray((around == SILENCE).all(axis=0))
         closed[:WARM_UP_FRAMES] = silent[:WARM_UP_FRAMES] = False

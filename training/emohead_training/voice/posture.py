@@ -19,12 +19,10 @@ from emohead.geometry import canonicalise
 from emohead.geometry.landmarks import LIP_PAIRS, NUM_LANDMARKS, mirrored
 from emohead_training.corpus import read_labels, read_video_index
 from emohead_training.mouth import mouth_opening
-from emohead_training.voice.spoken_clips import MIN_FRAMES, MOVING
+from emohead_training.voice.spoken_clips import CLOSED_QUANTILE, MIN_FRAMES, MOVING
 
 __all__ = ["PostureMap", "TalkingShapes", "fit_posture", "read_talking_shapes"]
 
-CLOSED_QUANTILE: Final = 0.12
-"""Share of a clip's frames, those with the most closed mouths, that may be its anchor."""
 NUM_ANCHORS: Final = 6
 FREQUENT_SOURCE_STEP: Final = 12
 """Of sources with very many clips, one in so many is read."""

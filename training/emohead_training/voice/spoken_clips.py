@@ -18,18 +18,21 @@ from emohead.errors import InputError
 from emohead.geometry import canonicalise
 from emohead.geometry.landmarks import JAW, MOUTH, NOSE_BASE
 from emohead.mel import content_mel
+from emohead.stages import MOTION_FPS
 from emohead_training.corpus import VideoClip, read_labels, read_sound, read_video_index
 from emohead_training.mouth import mouth_opening
 from emohead_training.stored import read_content_mel, read_num_samples
 
-__all__ = ["FPS", "MIN_FRAMES", "MOVING", "SpokenClip", "read_spoken_clips"]
+__all__ = ["CLOSED_QUANTILE", "MIN_FRAMES", "MOVING", "SpokenClip", "read_spoken_clips"]
 
 log = logging.getLogger(__name__)
 
-FPS: Final = 30
 MOVING: Final = (*JAW, *NOSE_BASE, *MOUTH)
 """Points that speech moves; brows and eyes, blinks with them, stay with the anchor."""
 MIN_FRAMES: Final = 20
+"""Of a clip that is used."""
+CLOSED_QUANTILE: Final = 0.12
+"""Share of a clip's frames, of the most closed mouths, that may be its anchor in training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +69,7 @@ def _resampled(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Interpolate valid frames linearly to 30 frames a second."""
     known = np.flatnonzero(valid)
-    times = np.arange(num_frames) / FPS * fps
+    times = np.arange(num_frames) / MOTION_FPS * fps
     flat = landmarks[known].reshape(len(known), -1)
     right = np.clip(np.searchsorted(known, times), 1, len(known) - 1)
     before, after = known[right - 1], known[right]
@@ -85,7 +88,8 @@ def _read(clip: VideoClip) -> SpokenClip | None:
     landmarks = np.zeros(labels.landmarks.shape)
     landmarks[labels.valid] = canonicalise(labels.landmarks[labels.valid])[0]
     num_frames = min(
-        num_frames_of(length or len(samples), FPS), int(len(landmarks) * FPS / labels.fps)
+        num_frames_of(length or len(samples), MOTION_FPS),
+        int(len(landmarks) * MOTION_FPS / labels.fps),
     )
     points, near = _resampled(landmarks, labels.valid, labels.fps, num_frames)
     return SpokenClip(
