@@ -188,7 +188,9 @@ class Client(Closing):
                     if time.monotonic() >= deadline:
                         break
             if time.monotonic() >= deadline:
-                raise TimeoutError(f"the render {render_id} has not ended in {timeout_s} s")
+                raise TimeoutError(
+                    f"the render {render_id} has not ended in {timeout_s} s: wait on"
+                )
             time.sleep(max(0.0, min(_WATCH_PAUSE_S, deadline - time.monotonic())))
 
     def _watched(self, render_id: str, deadline: float) -> Generator[Render | None, None, None]:

@@ -144,7 +144,9 @@ class LiveClient(Closing):
             code = err.rcvd.code if err.rcvd is not None else 1006
             if code == 1000:
                 return None
-            raise ConnectionLostError(f"the live stream was closed ({code})") from err
+            raise ConnectionLostError(
+                f"the live stream was closed ({code}): open another one"
+            ) from err
         if isinstance(message, str) and (failure := json.loads(message)).get("type") == "error":
             text = str(failure["error"]["message"])
             if failure["error"]["type"] == "FullError":

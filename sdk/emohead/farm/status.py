@@ -84,7 +84,9 @@ def read_status(folder: str | Path) -> FarmReport:
     """
     root = Path(folder)
     if not (root / LOG_NAME).is_file():
-        raise InputError(f"expected a farm's output folder with {LOG_NAME}, got {root}")
+        raise InputError(
+            f"expected a farm's output folder with {LOG_NAME}, got {root}: give the --out of a farm"
+        )
     report = FarmReport(folder=str(root))
     latest: dict[str, _Outcome] = {}
     for record in read_records(root / LOG_NAME):

@@ -73,7 +73,9 @@ def file_sha256(path: Path) -> str:
         found = path.stat()
         return _sha256(str(path), found.st_size, found.st_mtime_ns)
     except OSError as err:
-        raise InputError(f"the file {path} cannot be read ({err.strerror})") from err
+        raise InputError(
+            f"the file {path} cannot be read ({err.strerror}): check the path"
+        ) from err
 
 
 def _hash_or_missing(path: Path) -> str:

@@ -113,7 +113,9 @@ def read_records(path: Path) -> Iterator[Record]:
     except FileNotFoundError:
         return
     except OSError as err:
-        raise InputError(f"the log {path} cannot be read ({err.strerror})") from err
+        raise InputError(
+            f"the log {path} cannot be read ({err.strerror}): check the folder"
+        ) from err
 
 
 def _ends_with_newline(path: Path) -> bool:

@@ -173,7 +173,8 @@ class Guard:
         """Refuse pages of other sites, and names that were bent to point here."""
         host = _host_of(f"//{headers.get('host', '')}")
         if self._settings.api_key is None and host not in self._hosts:
-            message = f"expected the host to be one of {', '.join(sorted(self._hosts))}"
+            known = ", ".join(sorted(self._hosts))
+            message = f"expected the host to be one of {known}: add another by --allow-host"
             return problem(403, "ForbiddenError", message)
         origin = headers.get("origin")
         if origin is not None and _netloc_of(origin) != headers.get("host"):

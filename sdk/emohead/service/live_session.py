@@ -237,5 +237,5 @@ def _jpeg(frame: VideoFrame, quality: int) -> bytes:
     bgr = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
     is_done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not is_done:
-        raise EmoheadError("the picture could not be written as JPEG")
+        raise EmoheadError("the picture could not be written as JPEG: ask for rgb")
     return bytes(data)

@@ -117,7 +117,9 @@ def _job(
         if name not in voices:
             raise InputError(f"expected one of the uploaded voices, got {name!r}: upload it too")
         if folded(output) in taken:
-            raise InputError(f"expected another name for each video, got {output} twice")
+            raise InputError(
+                f"expected another name for each video, got {output} twice: change one"
+            )
         workshop.voice(voices[name])
         given = {key: value for key, value in fields.items() if value not in ("", None)}
         return job_from({**given, "face": photo, "speech": voices[name], "output": output})
