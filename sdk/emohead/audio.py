@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from emohead.errors import InputError
 from emohead.hashing import file_sha256
 from emohead.limits import limits, raise_it
-from emohead.media import open_media, reason_of
+from emohead.media import decoding
 from emohead.reading import checked_file, shown
 from emohead.spool import Spool, blocks_of, rows_of
 
@@ -216,16 +216,9 @@ def _name(source: Path | BinaryIO) -> str:
 def _decoded(source: Path | BinaryIO) -> Iterator[tuple[Samples, int]]:
     """Mono blocks of the file's best audio stream, each with its rate."""
     path = _name(source)
-    try:
-        with open_media(source) as container:
-            yield from _blocks(container, path)
-    except InputError:
-        raise
-    except Exception as err:  # a decoder of damaged bytes raises whatever it meets
-        raise InputError(
-            f"the speech file {path} cannot be read as audio or video ({reason_of(err)}): "
-            "convert it to WAV, FLAC, MP3 or MP4"
-        ) from err
+    failure = f"the speech file {path} cannot be read as audio or video"
+    with decoding(source, failure, "convert it to WAV, FLAC, MP3 or MP4") as container:
+        yield from _blocks(container, path)
 
 
 def _blocks(container: InputContainer, path: str) -> Iterator[tuple[Samples, int]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from emohead.errors import InputError
 from emohead.limits import limits, raise_it
-from emohead.media import open_media, reason_of
+from emohead.media import decoding
 from emohead.portrait import LOW_CONFIDENCE, find_faces, find_landmarks, refine_landmarks
 from emohead.reading import checked_file, shown
 from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS, NUM_LANDMARKS
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Film", "film_of", "follow_face", "track_face"]
 
+_ADVICE: Final = "convert it to MP4 with H.264"
 _LOOK_AROUND_FRAMES: Final = 15
 """How often to look for other faces."""
 _LOOK_AGAIN_FRAMES: Final = 5
@@ -47,20 +48,13 @@ class Film:
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode frame after frame, upright, each (height, width, 3) uint8 RGB."""
-        try:
-            with open_media(self.path) as container:
-                for frame in container.decode(video=0):
-                    _check_size(frame.width, frame.height, self.path)
-                    pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-                    # Cameras film as they are held, and note how players shall turn the picture.
-                    yield np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
-        except InputError:
-            raise
-        except Exception as err:  # a decoder of damaged bytes raises whatever it meets
-            raise InputError(
-                f"the video {shown(self.path)} cannot be decoded ({reason_of(err)}): convert it to "
-                "MP4 with H.264"
-            ) from err
+        failure = f"the video {shown(self.path)} cannot be decoded"
+        with decoding(self.path, failure, _ADVICE) as container:
+            for frame in container.decode(video=0):
+                _check_size(frame.width, frame.height, self.path)
+                pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+                # Cameras film as they are held, and note how players shall turn the picture.
+                yield np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90)))
 
 
 def film_of(path: str | Path) -> Film:
@@ -80,19 +74,11 @@ def film_of(path: str | Path) -> Film:
         If it is missing, cannot be read, or has no pictures.
     """
     source = checked_file(path, "the video", "give the path of a filmed person")
-    try:
-        with open_media(source) as container:
-            streams = [s for s in container.streams.video if s.codec_context is not None]
-            rate = streams[0].average_rate if streams else None
-            if streams:
-                _check_size(streams[0].width, streams[0].height, source)
-    except InputError:
-        raise
-    except Exception as err:  # a reader of damaged bytes raises whatever it meets
-        raise InputError(
-            f"the video {shown(path)} cannot be read ({reason_of(err)}): convert it to MP4 with "
-            "H.264"
-        ) from err
+    with decoding(source, f"the video {shown(path)} cannot be read", _ADVICE) as container:
+        streams = [s for s in container.streams.video if s.codec_context is not None]
+        rate = streams[0].average_rate if streams else None
+        if streams:
+            _check_size(streams[0].width, streams[0].height, source)
     if not rate:
         raise InputError(f"the file {path} has no pictures: give a video of a talking person")
     return Film(path=source, fps=float(rate))
