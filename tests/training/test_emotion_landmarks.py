@@ -186,11 +186,8 @@ def test_training_learns_the_style_and_resumes(
     config = EmotionLandmarksConfig(
         budget=Budget(steps=50), batch=8, critic_batch=4, critic_warmup=30, learning_rate=4e-3
     )
-    monkeypatch.setattr(
-        "emohead_training.recipes.tiny_emotion_landmarks", lambda: config, raising=False
-    )
-    run = RunConfig(data=tmp_path, out=tmp_path, recipe="tiny", device="cpu")
-    train(run)
+    run = RunConfig(data=tmp_path, out=tmp_path, device="cpu")
+    train(run, config)
     task = StylisationTask(clips, clips, config, 0)
     before = task.validate()["style_error"]
     path = weights_path(tmp_path, STAGE)
@@ -198,7 +195,7 @@ def test_training_learns_the_style_and_resumes(
     load_weights(task.source, path, f"{STAGE}_source")
     first = task.validate()["style_error"]
     assert first < 0.9 * before
-    train(replace(run, steps=100))
+    train(replace(run, steps=100), config)
     assert json.loads((path.parent / "progress.json").read_text())["step"] == 100
     load_weights(task.generator, path, STAGE)
     assert task.validate()["style_error"] < first

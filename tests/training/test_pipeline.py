@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -98,16 +99,20 @@ class _Stages:
     def __init__(self, monkeypatch):
         self.config, self.trained, self.fails = _Config(), [], False
         made = {n: trainers.Trainer(module=n, summary="") for n in ("first", "second")}
-        made["second"] = dataclasses.replace(made["second"], needs=("first",), takes_recipe=True)
+        made["second"] = dataclasses.replace(made["second"], needs=("first",))
         monkeypatch.setattr(trainers, "TRAINERS", made)
-        monkeypatch.setattr(trainers, "import_module", lambda name: self)
+        monkeypatch.setattr(trainers, "import_module", self._module)
         for module in (recipe_book, pipeline):
             monkeypatch.setattr(module, "config_of", lambda recipe, stage: self.config)
 
-    def train(self, run, config=None):
+    def _module(self, name):
+        stage = name.rpartition(".")[2]
+        return SimpleNamespace(train=lambda run, config: self.train(stage, run))
+
+    def train(self, stage, run):
         task = Line()
-        task.name = "first" if config is None else "second"
-        if self.fails and config is not None:
+        task.name = stage
+        if self.fails and stage == "second":
             raise RuntimeError("out of memory\nand much more")
         self.trained.append(task.name)
         fit(task, run, self.config.budget)

@@ -1,6 +1,6 @@
 """Looking a recipe up by name, and checking that the corpus is the one that it is for.
 
-Who calls: the command line, ``trainers.py`` and every stage's ``train``. Not here: the recipes.
+Who calls: the command line, ``trainers.py``, ``pipeline.py``, the ablation. Not here: the recipes.
 """
 
 from __future__ import annotations

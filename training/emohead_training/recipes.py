@@ -10,8 +10,8 @@ from __future__ import annotations
 from emohead_training.emotion.training import EmotionConfig
 from emohead_training.identity.train import IdentityConfig
 from emohead_training.loop import Budget
-from emohead_training.portrait.detector_training import DetectorRecipe
-from emohead_training.portrait.landmark_training import LandmarkRecipe
+from emohead_training.portrait.detector_training import DetectorConfig
+from emohead_training.portrait.landmark_training import LandmarkConfig
 from emohead_training.renderer.task import RendererConfig
 from emohead_training.stylisation.training import EmotionLandmarksConfig
 from emohead_training.voice.autovc_training import AutovcConfig
@@ -38,24 +38,24 @@ def default_emotion_landmarks() -> EmotionLandmarksConfig:
     return EmotionLandmarksConfig(budget=Budget(steps=5000, minutes=30), num_actors=40)
 
 
-def smoke_face_landmarks() -> LandmarkRecipe:
+def smoke_face_landmarks() -> LandmarkConfig:
     """Half a minute: points in about the right place."""
-    return LandmarkRecipe(budget=Budget(steps=30, minutes=3), warm_up=10)
+    return LandmarkConfig(budget=Budget(steps=30, minutes=3), warm_up=10)
 
 
-def default_face_landmarks() -> LandmarkRecipe:
+def default_face_landmarks() -> LandmarkConfig:
     """Train the shipped landmarker: about 15 minutes of one idle core."""
-    return LandmarkRecipe(budget=Budget(steps=4600, minutes=60))
+    return LandmarkConfig(budget=Budget(steps=4600, minutes=60))
 
 
-def smoke_face_detector() -> DetectorRecipe:
+def smoke_face_detector() -> DetectorConfig:
     """Half a minute: large faces at best."""
-    return DetectorRecipe(budget=Budget(steps=30, minutes=3), warm_up=8)
+    return DetectorConfig(budget=Budget(steps=30, minutes=3), warm_up=8)
 
 
-def default_face_detector() -> DetectorRecipe:
+def default_face_detector() -> DetectorConfig:
     """Train the shipped detector: about ten minutes of one idle core."""
-    return DetectorRecipe(budget=Budget(steps=3600, minutes=60))
+    return DetectorConfig(budget=Budget(steps=3600, minutes=60))
 
 
 def smoke_neutral_landmarks() -> LipsConfig:

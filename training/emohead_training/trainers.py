@@ -22,11 +22,9 @@ class Trainer:
     """Where a stage's training lives."""
 
     module: str
-    """Module below ``emohead_training`` with the function ``train``."""
+    """Module below ``emohead_training`` with the function ``train`` of run and recipe."""
     summary: str
     """What the command's help says."""
-    takes_recipe: bool = False
-    """Whether ``train`` takes the recipe's config beside the run."""
     needs: tuple[str, ...] = ()
     """Stages whose weights it reads."""
     takes_critics: bool = False
@@ -45,7 +43,6 @@ TRAINERS: Final = {
     "identity": Trainer(
         module="identity.train",
         summary="Identity critic of the renderer, with the ArcFace margin.",
-        takes_recipe=True,
     ),
     "autovc": Trainer(
         module="voice.autovc_training",
@@ -65,14 +62,12 @@ TRAINERS: Final = {
     "renderer_local": Trainer(
         module="renderer.train",
         summary="Component nets; needs identity.",
-        takes_recipe=True,
         needs=("identity",),
         takes_critics=True,
     ),
     "renderer_global": Trainer(
         module="renderer.train",
         summary="Composition, ConvGRU and all; needs renderer_local.",
-        takes_recipe=True,
         needs=("identity", "renderer_local"),
         takes_critics=True,
     ),
@@ -118,8 +113,5 @@ def train_stage(stage: str, run: RunConfig) -> None:
         run = replace(run, device="cpu", devices=1, precision="32-true")
     seed_all(run.seed)
     train = import_module(f"emohead_training.{trainer.module}").train
-    if trainer.takes_recipe:
-        train(run, config)
-    else:
-        train(run)
+    train(run, config)
     note_finished(stage, run, config)

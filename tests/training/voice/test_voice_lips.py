@@ -130,5 +130,6 @@ def test_the_rate_falls_over_all_steps_of_the_run(
     nobody = SimpleNamespace(clips=[])
     monkeypatch.setattr(lips_training, "LipCorpus", lambda *_, **__: nobody)
     monkeypatch.setattr(lips_training, "LipsTask", lambda config, *_: told.append(config.budget))
-    lips_training.train(RunConfig(data=tmp_path, out=tmp_path, steps=5000))
+    run = RunConfig(data=tmp_path, out=tmp_path, steps=5000)
+    lips_training.train(run, LipsConfig(budget=Budget(steps=650)))
     assert told == [Budget(steps=5000)]

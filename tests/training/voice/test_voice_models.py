@@ -131,5 +131,6 @@ def test_the_rate_falls_over_all_steps_of_the_run(
 
     monkeypatch.setattr(autovc_training, "read_sounds", lambda *_, **__: small_sounds)
     monkeypatch.setattr(autovc_training, "fit", fit)
-    autovc_training.train(RunConfig(data=tmp_path, out=tmp_path, steps=9000))
-    assert rates == [pytest.approx(0.51 * AutovcConfig(budget=Budget(steps=1)).learning_rate)]
+    config = AutovcConfig(budget=Budget(steps=3350), schedule_steps=4000)
+    autovc_training.train(RunConfig(data=tmp_path, out=tmp_path, steps=9000), config)
+    assert rates == [pytest.approx(0.51 * config.learning_rate)]

@@ -46,7 +46,6 @@ from emohead_training.models.emotion_encoder import (
     EmotionEncoder,
     pictured,
 )
-from emohead_training.recipe_book import config_of
 
 __all__ = ["EmotionConfig", "EmotionTask", "train"]
 
@@ -293,17 +292,18 @@ def _schedule(step: int, steps: int) -> float:
     return min(done / 0.05 + 0.02, falling(done, 0.0))
 
 
-def train(run: RunConfig) -> None:
+def train(run: RunConfig, config: EmotionConfig) -> None:
     """Train and calibrate the emotion encoder.
 
     Parameters
     ----------
     run : RunConfig
-        Command-line settings; the recipe names the `EmotionConfig`.
+        Command-line settings.
+    config : EmotionConfig
+        The recipe.
     """
     torch.set_num_threads(1)
-    recipe: EmotionConfig = config_of(run.recipe, STAGE)
-    config = replace(recipe, budget=run.budget(recipe.budget))
+    config = replace(config, budget=run.budget(config.budget))
     clips = read_acted_voices(run.data, run.out / STAGE / "log_mels.npz")
     torch.manual_seed(run.seed)
     task = EmotionTask(clips, config)

@@ -24,9 +24,8 @@ from emohead_training.portrait.detector_loss import detector_loss, overlap
 from emohead_training.portrait.frames import FaceFrames, load_frames
 from emohead_training.portrait.landmark_training import images_to, warm_and_falling
 from emohead_training.portrait.scenes import SceneBatch, draw_scenes, with_mirrored
-from emohead_training.recipe_book import config_of
 
-__all__ = ["DetectorRecipe", "DetectorTask", "train"]
+__all__ = ["DetectorConfig", "DetectorTask", "train"]
 
 _SPLITS: tuple[Split, ...] = ("train", "val")
 _VALIDATION_SCENES = 64
@@ -35,14 +34,14 @@ _HIT_OVERLAP = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectorRecipe:
+class DetectorConfig:
     """One training of the detector."""
 
     budget: Budget
     """Steps and minutes."""
     batch: int = 16
     """Scenes a step, half of them mirror images of the others."""
-    rate: float = 2e-3
+    learning_rate: float = 2e-3
     """Peak learning rate of AdamW."""
     warm_up: int = 100
     """Steps to the peak."""
@@ -53,7 +52,7 @@ class DetectorTask:
 
     Parameters
     ----------
-    recipe : DetectorRecipe
+    config : DetectorConfig
     steps : int
         Length of the learning-rate schedule.
     train, val : FaceFrames
@@ -63,12 +62,12 @@ class DetectorTask:
     name = FACE_DETECTOR.name
 
     def __init__(
-        self, recipe: DetectorRecipe, steps: int, train: FaceFrames, val: FaceFrames
+        self, config: DetectorConfig, steps: int, train: FaceFrames, val: FaceFrames
     ) -> None:
-        self.config, self.steps, self.train = recipe, steps, train
+        self.config, self.steps, self.train = config, steps, train
         self.network = FaceDetector().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), recipe.rate, weight_decay=0.01
+            self.network.parameters(), config.learning_rate, weight_decay=0.01
         )
         self.clip_norms = {FACE_DETECTOR.name: 10.0}
         self.modules: Mapping[str, nn.Module] = {FACE_DETECTOR.name: self.network}
@@ -83,7 +82,7 @@ class DetectorTask:
 
     def step(self, batch: SceneBatch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
         """One optimiser step."""
-        rate = self.config.rate * warm_and_falling(step, self.steps, self.config.warm_up)
+        rate = self.config.learning_rate * warm_and_falling(step, self.steps, self.config.warm_up)
         set_rate(self.optimizer, rate)
         with fabric.autocast():
             boxes, logits = self.network.boxes_and_logits(images_to(fabric, batch.image))
@@ -124,20 +123,24 @@ def _best_overlaps(of: Any, among: Any) -> Any:
     return overlap(a[:, None], b[None])[0].amax(1).numpy()
 
 
-def train(run: RunConfig, recipe: DetectorRecipe | None = None) -> None:
+def train(run: RunConfig, config: DetectorConfig) -> None:
     """Train the detector.
 
     Parameters
     ----------
     run : RunConfig
-    recipe : DetectorRecipe, optional
-        Instead of the one that `run` names.
+    config : DetectorConfig
+        The recipe.
+
+    Raises
+    ------
+    InputError
+        The corpus has no labelled faces of train or val people.
     """
-    chosen: DetectorRecipe = recipe or config_of(run.recipe, FACE_DETECTOR.name)
     cv2.setNumThreads(1)
     cache = run.out / "cache"
     frames = {s: load_frames(run.data, cache, s) for s in _SPLITS}
-    steps = run.budget(chosen.budget).steps
+    steps = run.budget(config.budget).steps
     torch.manual_seed(run.seed)
-    task = DetectorTask(chosen, steps, frames["train"], frames["val"])
-    fit(task, run, chosen.budget, ema_decay=_EMA_DECAY)
+    task = DetectorTask(config, steps, frames["train"], frames["val"])
+    fit(task, run, config.budget, ema_decay=_EMA_DECAY)

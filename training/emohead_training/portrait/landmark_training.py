@@ -22,23 +22,22 @@ from emohead_training.models.face_landmarks import FaceLandmarks
 from emohead_training.portrait.frames import FaceFrames, load_frames
 from emohead_training.portrait.landmark_data import CropBatch, draw_batch, plain_crop
 from emohead_training.portrait.landmark_loss import landmark_loss, point_error
-from emohead_training.recipe_book import config_of
 
-__all__ = ["LandmarkRecipe", "LandmarkTask", "images_to", "train", "warm_and_falling"]
+__all__ = ["LandmarkConfig", "LandmarkTask", "images_to", "train", "warm_and_falling"]
 
 _SPLITS: tuple[Split, ...] = ("train", "val")
 _VALIDATION_FRAMES = 120
 
 
 @dataclass(frozen=True, kw_only=True)
-class LandmarkRecipe:
+class LandmarkConfig:
     """One training of the landmarker."""
 
     budget: Budget
     """Steps and minutes."""
     batch: int = 32
     """Crops a step."""
-    rate: float = 2e-3
+    learning_rate: float = 2e-3
     """Peak learning rate of AdamW."""
     warm_up: int = 300
     """Steps to the peak."""
@@ -64,7 +63,7 @@ class LandmarkTask:
 
     Parameters
     ----------
-    recipe : LandmarkRecipe
+    config : LandmarkConfig
     steps : int
         Length of the learning-rate schedule.
     train, val : FaceFrames
@@ -74,12 +73,12 @@ class LandmarkTask:
     name = FACE_LANDMARKS.name
 
     def __init__(
-        self, recipe: LandmarkRecipe, steps: int, train: FaceFrames, val: FaceFrames
+        self, config: LandmarkConfig, steps: int, train: FaceFrames, val: FaceFrames
     ) -> None:
-        self.config, self.steps, self.train = recipe, steps, train
+        self.config, self.steps, self.train = config, steps, train
         self.network = FaceLandmarks().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), recipe.rate, weight_decay=0.01
+            self.network.parameters(), config.learning_rate, weight_decay=0.01
         )
         self.clip_norms = {FACE_LANDMARKS.name: 5.0}
         self.modules: Mapping[str, nn.Module] = {FACE_LANDMARKS.name: self.network}
@@ -99,7 +98,7 @@ class LandmarkTask:
 
     def step(self, batch: CropBatch, step: int, fabric: Fabric) -> dict[str, Tensor | float]:
         """One optimiser step."""
-        rate = self.config.rate * warm_and_falling(step, self.steps, self.config.warm_up)
+        rate = self.config.learning_rate * warm_and_falling(step, self.steps, self.config.warm_up)
         set_rate(self.optimizer, rate)
         with fabric.autocast():
             found, logit = self.network.points_and_logit(images_to(fabric, batch.image))
@@ -126,19 +125,23 @@ class LandmarkTask:
         }
 
 
-def train(run: RunConfig, recipe: LandmarkRecipe | None = None) -> None:
+def train(run: RunConfig, config: LandmarkConfig) -> None:
     """Train the landmarker.
 
     Parameters
     ----------
     run : RunConfig
-    recipe : LandmarkRecipe, optional
-        Instead of the one that `run` names.
+    config : LandmarkConfig
+        The recipe.
+
+    Raises
+    ------
+    InputError
+        The corpus has no labelled faces of train or val people.
     """
-    chosen: LandmarkRecipe = recipe or config_of(run.recipe, FACE_LANDMARKS.name)
     cv2.setNumThreads(1)
     cache = run.out / "cache"
     frames = {s: load_frames(run.data, cache, s) for s in _SPLITS}
-    steps = run.budget(chosen.budget).steps
+    steps = run.budget(config.budget).steps
     torch.manual_seed(run.seed)
-    fit(LandmarkTask(chosen, steps, frames["train"], frames["val"]), run, chosen.budget)
+    fit(LandmarkTask(config, steps, frames["train"], frames["val"]), run, config.budget)

@@ -20,7 +20,6 @@ from emohead.emotion import EMOTIONS
 from emohead_training.loop import Budget, RunConfig, falling, fit, set_rate
 from emohead_training.models.emotion_landmarks import STAGE, EmotionLandmarks
 from emohead_training.models.landmark_critics import EmotionCritic, SourceCritic, edge_weights
-from emohead_training.recipe_book import config_of
 from emohead_training.stylisation.batches import FaceSampler, StyleBatch
 from emohead_training.stylisation.digital import (
     ACTOR_FACES_FILE,
@@ -221,17 +220,18 @@ def undone(generator: EmotionLandmarks, styled: Tensor, emotion: Tensor) -> Tens
     return torch.cat([lengths, styled[:, :, 1:] - amount * bend], dim=2)
 
 
-def train(run: RunConfig) -> None:
+def train(run: RunConfig, config: EmotionLandmarksConfig) -> None:
     """Train the emotional landmark generator and its critics.
 
     Parameters
     ----------
     run : RunConfig
-        Command-line settings; the recipe names the `EmotionLandmarksConfig`.
+        Command-line settings.
+    config : EmotionLandmarksConfig
+        The recipe.
     """
     torch.set_num_threads(1)
-    recipe: EmotionLandmarksConfig = config_of(run.recipe, STAGE)
-    config = replace(recipe, budget=run.budget(recipe.budget))
+    config = replace(config, budget=run.budget(config.budget))
     clips, held_out = read_faces(run.data, "train"), read_faces(run.data, "val")
     actors = None
     if config.num_actors:

@@ -37,7 +37,6 @@ from emohead_training.models.autovc import (
     SpeakerEncoder,
     VoiceCritic,
 )
-from emohead_training.recipe_book import config_of
 from emohead_training.voice.content_codes import WINDOW
 from emohead_training.voice.mel_augmentation import degraded, warped
 from emohead_training.voice.phonemes import PHONEMES
@@ -285,17 +284,18 @@ def _tensor(array: NDArray[np.float16]) -> Tensor:
     return torch.from_numpy(array.astype(np.float32))
 
 
-def train(run: RunConfig) -> None:
+def train(run: RunConfig, config: AutovcConfig) -> None:
     """Train the speaker and content encoders.
 
     Parameters
     ----------
     run : RunConfig
-        Command-line settings; the recipe names the `AutovcConfig`.
+        Command-line settings.
+    config : AutovcConfig
+        The recipe.
     """
     torch.set_num_threads(1)
-    recipe: AutovcConfig = config_of(run.recipe, STAGE)
-    config = replace(recipe, budget=run.budget(recipe.budget))
+    config = replace(config, budget=run.budget(config.budget))
     cache: Path = run.out / STAGE / f"sounds_{config.synthetic_seconds:.0f}_{run.seed}.npz"
     sounds = read_sounds(
         run.data,

@@ -22,7 +22,6 @@ from emohead.stages import NEUTRAL_LANDMARKS, NUM_LANDMARKS
 from emohead_training.loop import Budget, RunConfig, falling, fit, set_rate, weights_path
 from emohead_training.loop.record import file_hash
 from emohead_training.models.neutral_landmarks import NUM_MOVEMENTS, NeutralLandmarks
-from emohead_training.recipe_book import config_of
 from emohead_training.voice.autovc_training import STAGE as AUTOVC
 from emohead_training.voice.content_codes import CodeWriter
 from emohead_training.voice.lip_bases import fill_bases, fill_posture
@@ -296,13 +295,15 @@ def _actor_speech(config: LipsConfig, run: RunConfig) -> list[SpokenClip]:
     )
 
 
-def train(run: RunConfig) -> None:
+def train(run: RunConfig, config: LipsConfig) -> None:
     """Train the neutral landmarks on top of a finished AutoVC.
 
     Parameters
     ----------
     run : RunConfig
-        Command-line settings; the recipe names the `LipsConfig`.
+        Command-line settings.
+    config : LipsConfig
+        The recipe.
 
     Raises
     ------
@@ -310,8 +311,7 @@ def train(run: RunConfig) -> None:
         AutoVC was not trained, or the corpus has nobody who speaks.
     """
     torch.set_num_threads(1)
-    recipe: LipsConfig = config_of(run.recipe, STAGE)
-    config = replace(recipe, budget=run.budget(recipe.budget))
+    config = replace(config, budget=run.budget(config.budget))
     cache = run.out / AUTOVC / f"sounds_{config.synthetic_seconds:.0f}_{run.seed}.npz"
     sounds = read_sounds(
         run.data,
