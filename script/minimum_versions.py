@@ -1,6 +1,6 @@
 """Run the runtime's tests with the oldest version of every direct dependency that pyproject allows.
 
-Usage: python script/minimum_versions.py [--extras cpu,sign] [--folder out/minimum] [TEST …]
+Usage: python script/minimum_versions.py [--extras cpu,sign,…] [--folder out/minimum] [TEST …]
 
 Makes an environment in the folder with uv (`--resolution lowest-direct`), so that a bound that no
 longer works fails here and not at a user's. The test tools and ONNX come in their tested versions.
@@ -16,8 +16,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ("tests/sdk", "tests/contract")
-TOOLS = ("hypothesis", "onnx", "pytest")
+TESTS = ("tests/sdk", "tests/contract", "tests/faults", "tests/hostile")
+EXTRAS = "cpu,sign,serve,client,studio,farm"
+TOOLS = ("hypothesis", "onnx", "playwright", "pytest", "pytest-xdist", "soundfile")
 """What the tests themselves need beside the runtime; pinned by constraints.txt."""
 NEEDS_NEWER = ("tests/sdk/live/agents",)
 """Tests of extras that are not among the given ones."""
@@ -30,6 +31,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     python = _environment(folder, given.python, given.extras.split(","))
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default"]
+    command += ["-n", "logical", "--dist", "worksteal"]
     skipped = [f"--ignore={path}" for path in NEEDS_NEWER]
     sources = os.pathsep.join(str(ROOT / name) for name in ("sdk", "export", "training", "engines"))
     environment = {**os.environ, "PYTHONPATH": sources}
@@ -42,7 +44,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tests", nargs="*", help="tests to run; those of the runtime by default")
-    parser.add_argument("--extras", default="cpu,sign", help="extras at their lowest versions")
+    parser.add_argument("--extras", default=EXTRAS, help="extras at their lowest versions")
     parser.add_argument("--python", default="3.11", help="version of the interpreter")
     parser.add_argument("--folder", type=Path, default=ROOT / "out" / "minimum")
     return parser.parse_args()
