@@ -7,8 +7,9 @@ PIP := -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 AGENTS := $(VENVS)/agents
 
-# On all cores; whoever is done takes over what waits. Benchmarks have suites of their own.
-PYTEST := $(DEV)/bin/python -m pytest -n logical --maxprocesses 8 --dist worksteal -p no:benchmark
+# On all cores, file by file, long ones first. Benchmarks have suites of their own.
+PYTEST := $(DEV)/bin/python -m pytest -n logical --maxprocesses 8 --dist loadscope \
+	--no-loadscope-reorder -p no:benchmark
 
 .PHONY: test-fast test-agents test-minimum dist sbom fuzz demo test smoke lint format bench docs pages clean coverage
 

@@ -31,7 +31,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     python = _environment(folder, given.python, given.extras.split(","))
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "default"]
-    command += ["-n", "logical", "--dist", "worksteal"]
+    command += ["-n", "logical", "--dist", "loadscope"]
     skipped = [f"--ignore={path}" for path in NEEDS_NEWER]
     sources = os.pathsep.join(str(ROOT / name) for name in ("sdk", "export", "training", "engines"))
     environment = {**os.environ, "PYTHONPATH": sources}

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from emohead.errors import InputError
 from emohead.hashing import file_sha256
 from emohead.limits import limits, raise_it
-from emohead.media import decoding
+from emohead.media import check_decoder, decoding
 from emohead.reading import checked_file, shown
 from emohead.spool import Spool, blocks_of, rows_of
 
@@ -227,6 +227,7 @@ def _blocks(container: InputContainer, path: str) -> Iterator[tuple[Samples, int
     if not container.streams.audio:
         raise InputError(f"the speech file {path} has no audio stream: give a file with sound")
     stream = container.streams.best("audio") or container.streams.audio[0]
+    check_decoder(stream)
     most = limits().audio_channels
     to_float = av.AudioResampler(format="fltp")
     for frame in container.decode(stream):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from emohead.errors import InputError
 from emohead.limits import limits, raise_it
-from emohead.media import decoding
+from emohead.media import check_decoder, decoding
 from emohead.portrait import LOW_CONFIDENCE, find_faces, find_landmarks, refine_landmarks
 from emohead.reading import checked_file, shown
 from emohead.stages import FACE_DETECTOR, FACE_LANDMARKS, NUM_LANDMARKS
@@ -50,6 +50,7 @@ class Film:
         """Decode frame after frame, upright, each (height, width, 3) uint8 RGB."""
         failure = f"the video {shown(self.path)} cannot be decoded"
         with decoding(self.path, failure, _ADVICE) as container:
+            check_decoder(container.streams.video[0])
             for frame in container.decode(video=0):
                 _check_size(frame.width, frame.height, self.path)
                 pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)

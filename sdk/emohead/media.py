@@ -15,8 +15,9 @@ from emohead.errors import InputError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.stream import Stream
 
-__all__ = ["decoding", "open_media", "reason_of"]
+__all__ = ["check_decoder", "decoding", "open_media", "reason_of"]
 
 _CONTAINERS: Final = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,live_flv,matroska,webm,mov,mp4,m4a,3gp,3g2,"
@@ -78,6 +79,22 @@ def decoding(source: Path | BinaryIO, failure: str, advice: str) -> Iterator[Inp
         raise
     except Exception as err:  # a decoder of damaged bytes raises whatever it meets
         raise InputError(f"{failure} ({reason_of(err)}): {advice}") from err
+
+
+def check_decoder(stream: Stream) -> None:
+    """Refuse a stream in a format that FFmpeg cannot decode.
+
+    Parameters
+    ----------
+    stream : av stream
+
+    Raises
+    ------
+    ValueError
+        If there is no decoder. PyAV before 18.1 would end the process.
+    """
+    if getattr(stream, "codec_context", None) is None:
+        raise ValueError("no decoder is known for it")
 
 
 def reason_of(err: Exception) -> str:

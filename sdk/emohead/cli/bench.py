@@ -112,7 +112,8 @@ def _progress() -> Iterator[Progress]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     quiet = not sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+    console = Console(stderr=True, quiet=quiet)
+    with Progress(*columns, console=console, disable=quiet, transient=True) as bar:
         task = bar.add_task("measuring", total=None)
 
         def watch(what: str, done: int, total: int) -> None:
