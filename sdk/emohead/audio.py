@@ -243,35 +243,42 @@ def _blocks(container: InputContainer, path: str) -> Iterator[tuple[Samples, int
 
 def _finish(blocks: Iterator[tuple[Samples, int]], what: str) -> Audio:
     """Check, resample and join mono blocks."""
-    spool = Spool()
-    num_made = 0
     resampler: Any = None
-    rate = num_read = 0
+    rate = num_read = num_made = 0
+    with Spool() as spool:
+        for block, rate in _checked(blocks, what):
+            resampler = resampler or new_resampler(rate, what)
+            num_read += len(block)
+            for start in range(0, len(block), _BLOCK_SAMPLES):
+                made = resampler.resample_chunk(block[start : start + _BLOCK_SAMPLES])
+                spool.append(np.clip(made, -1.0, 1.0, out=made))
+                num_made += len(made)
+        if num_read == 0:
+            raise InputError(f"{what} is empty: give at least one spoken word")
+        made = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        num_samples = math.ceil(num_read * SAMPLE_RATE_HZ / rate)
+        # The resampler's rounding is trimmed, or filled with zeros, to the exact length.
+        missing = num_samples - num_made - len(made)
+        spool.append(np.pad(np.clip(made, -1.0, 1.0), (0, max(0, missing))))
+        return Audio(spool.rows()[:num_samples])
+
+
+def _checked(blocks: Iterator[tuple[Samples, int]], what: str) -> Iterator[tuple[Samples, int]]:
+    """Pass blocks on as long as they are speech of one rate, not too long."""
     most_s = limits().audio_s
-    for block, block_rate in blocks:
-        if resampler is None:
-            rate, resampler = block_rate, new_resampler(block_rate, what)
-        if block_rate != rate:
-            raise InputError(f"{what} changes its rate from {rate} to {block_rate} Hz: convert it")
+    first_rate = num_read = 0
+    for block, rate in blocks:
+        first_rate = first_rate or rate
+        if rate != first_rate:
+            raise InputError(f"{what} changes its rate from {first_rate} to {rate} Hz: convert it")
         num_read += len(block)
-        if num_read / rate > most_s:
+        if rate > 0 and num_read / rate > most_s:
             raise InputError(
                 f"{what} is longer than {most_s:,} seconds: split it into shorter pieces, "
                 f"{raise_it('audio_s')}"
             )
         check_samples(block, what)
-        for start in range(0, len(block), _BLOCK_SAMPLES):
-            made = resampler.resample_chunk(block[start : start + _BLOCK_SAMPLES])
-            spool.append(np.clip(made, -1.0, 1.0, out=made))
-            num_made += len(made)
-    if num_read == 0:
-        raise InputError(f"{what} is empty: give at least one spoken word")
-    made = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-    num_samples = math.ceil(num_read * SAMPLE_RATE_HZ / rate)
-    # The resampler's rounding is trimmed, or filled with zeros, to the exact length.
-    missing = num_samples - num_made - len(made)
-    spool.append(np.pad(np.clip(made, -1.0, 1.0), (0, max(0, missing))))
-    return Audio(spool.rows()[:num_samples])
+        yield block, rate
 
 
 def new_resampler(rate: int, what: str, to_rate: int = SAMPLE_RATE_HZ) -> Any:

@@ -1,6 +1,6 @@
 """Things that are closed when a ``with`` block ends.
 
-Who calls: streams, executors, logs, clients. Not here: what closing does. Standard library only.
+Who calls: streams, executors, spools, logs, clients. Not here: what closing does.
 """
 
 from __future__ import annotations

@@ -51,27 +51,35 @@ def clip_from_voice(
     -------
     Clip
     """
-    landmarks, angles, gaze = Spool((NUM_LANDMARKS, 3)), Spool((3,)), Spool((2,))
     performance = role.perform()
-    num_placed = 0
-    for looks in _looks(performance, voice):
-        times = (np.arange(num_placed, num_placed + len(looks)) + 0.5) / role.fps
-        landmarks.append(role.place(looks, times).astype(np.float32))
-        angles.append(role.head_motion(looks, times).angles.astype(np.float32))
-        gaze.append(role.life.glances(times).astype(np.float32))
-        num_placed += len(looks)
+    landmarks, angles, gaze = _placed(role, performance, voice)
     rests = () if performance.has_spoken or making.emotion is None else (_RESTS,)
     return _clip(
         role,
         voice,
-        landmarks.rows(),
+        landmarks,
         felt,
         making=making,
         full_frame=full_frame,
-        angles=angles.rows(),
-        gaze=gaze.rows(),
+        angles=angles,
+        gaze=gaze,
         notes=(*role.face.notes, *felt.notes, *rests),
     )
+
+
+def _placed(
+    role: Role, performance: Performance, voice: Audio
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Landmarks (N, 68, 3), px of the crop, turns of the head (N, 3) and glances (N, 2)."""
+    num_placed = 0
+    with Spool((NUM_LANDMARKS, 3)) as landmarks, Spool((3,)) as angles, Spool((2,)) as gaze:
+        for looks in _looks(performance, voice):
+            times = (np.arange(num_placed, num_placed + len(looks)) + 0.5) / role.fps
+            landmarks.append(role.place(looks, times).astype(np.float32))
+            angles.append(role.head_motion(looks, times).angles.astype(np.float32))
+            gaze.append(role.life.glances(times).astype(np.float32))
+            num_placed += len(looks)
+        return landmarks.rows(), angles.rows(), gaze.rows()
 
 
 def _looks(performance: Performance, voice: Audio) -> Iterator[Looks]:

@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from emohead.closing import Closing
 from emohead.errors import EmoheadError
 
 __all__ = ["Spool", "blocks_of", "rows_of"]
@@ -24,8 +25,8 @@ IN_MEMORY_BYTES: Final = 1 << 19
 Array = NDArray[np.float32]
 
 
-class Spool:
-    """Gathers rows of float32.
+class Spool(Closing):
+    """Gathers rows of float32; as a context manager it closes its file however the block ends.
 
     Parameters
     ----------
@@ -63,12 +64,18 @@ class Spool:
 
     def _write(self, rows: Array) -> None:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - `rows` closes it
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - `close` closes it
         for part in (*self._held, rows):
             content = memoryview(part.tobytes())
             while len(content):
                 content = content[self._file.write(content) :]
         self._held = []
+
+    def close(self) -> None:
+        """Forget the rows; those that ``rows`` gave stay."""
+        self._held = []
+        if self._file is not None:
+            self._file.close()
 
     def rows(self) -> Array:
         """Give all rows (N, *shape), read-only where a file holds them; ends the gathering."""

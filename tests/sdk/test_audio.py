@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import warnings
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from emohead import audio
 from emohead.audio import Audio, audio_from_array, num_frames_of, read_audio
 from emohead.errors import InputError
 
@@ -195,3 +198,15 @@ def test_module_loads_no_decoder():
     code = "import sys, emohead.audio; print(sorted({'av', 'soxr', 'librosa'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_sound_that_is_refused_late_leaves_no_file_open():
+    speech = np.zeros(20 * 16_000, np.float32)
+    speech[-1] = np.nan
+    blocks = iter([(speech[:-8], 16_000), (speech[-8:], 16_000)])
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with pytest.raises(InputError, match="NaN"):
+            audio._finish(blocks, "the speech")
+        gc.collect()
+    assert [str(w.message) for w in seen] == []
