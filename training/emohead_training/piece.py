@@ -22,6 +22,7 @@ from emohead.errors import EmoheadError, InputError
 from emohead_training.finished import is_finished
 from emohead_training.loop import Progress, RunConfig
 from emohead_training.loop.checkpoints import PROGRESS_FILE
+from emohead_training.loop.config import PRECISIONS
 from emohead_training.loop.record import file_hash
 from emohead_training.pipeline import train_all
 from emohead_training.recipe_book import RECIPES, config_of
@@ -185,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bring", type=Path, help="copy weights and the open checkpoint here")
     parser.add_argument("--recipe", choices=RECIPES, default="default")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--precision", default="32-true", help="Fabric's, e.g. bf16-mixed")
+    parser.add_argument("--precision", choices=PRECISIONS, default="32-true")
     parser.add_argument("--steps", type=int, help="of each stage, instead of the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     return parser

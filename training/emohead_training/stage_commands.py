@@ -35,7 +35,7 @@ MinutesOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 DevicesOption = Annotated[int, typer.Option(min=1, help="How many; gradients are averaged.")]
-PrecisionOption = Annotated[str, typer.Option(help="Fabric's, e.g. bf16-mixed.")]
+PrecisionOption = Annotated[str, typer.Option(help="32-true or bf16-mixed.")]
 SeedOption = Annotated[int, typer.Option(help="Of data order and initial weights.")]
 ResumeOption = Annotated[
     bool, typer.Option(help="Continue from the last checkpoint where there is one.")

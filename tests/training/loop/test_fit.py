@@ -88,3 +88,9 @@ def test_no_checkpoint_is_a_pickle(tmp_path):
     fit(Chancy(), _run(tmp_path, 2), Budget(steps=1))
     files = [p for p in (tmp_path / "chancy").rglob("*") if p.is_file()]
     assert {p.suffix for p in files} == {".safetensors", ".json"}
+
+
+@pytest.mark.parametrize("precision", ["16-mixed", "bf16-true", "half"])
+def test_a_precision_that_would_scale_gradients_or_do_nothing_is_refused(tmp_path, precision):
+    with pytest.raises(InputError, match="expected a precision among 32-true, bf16-mixed"):
+        RunConfig(data=tmp_path, out=tmp_path, precision=precision)

@@ -6,13 +6,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-__all__ = ["Budget", "Progress", "RunConfig", "Task"]
+from emohead.errors import InputError
+
+__all__ = ["PRECISIONS", "Budget", "Progress", "RunConfig", "Task"]
+
+PRECISIONS: Final = ("32-true", "bf16-mixed")
+"""Of Fabric's precisions those that the loop is right for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +65,7 @@ class RunConfig:
     devices: int = 1
     """How many of them; gradients are averaged over all."""
     precision: str = "32-true"
-    """Fabric precision, for example ``bf16-mixed``."""
+    """Of ``PRECISIONS``."""
     seed: int = 0
     """Seed of data order and initial weights."""
     resume: bool = True
@@ -81,6 +86,13 @@ class RunConfig:
     """``time.monotonic()`` at which to leave off, to go on later; None trains to the end."""
     progress: Callable[[Progress], None] | None = field(default=None, compare=False)
     """Called after every step on the first device's process."""
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise InputError(
+                f"expected a precision among {', '.join(PRECISIONS)}, got {self.precision!r}; "
+                "others scale the losses, which no stage undoes, or change nothing"
+            )
 
     def must_stop(self) -> bool:
         """Whether this run's time is over, though the stage may not be finished."""
