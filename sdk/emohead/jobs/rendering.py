@@ -116,7 +116,7 @@ class JobRenderer(Closing):
         try:
             path = output_path(out_dir, job.output)
             check_apart(path, job.files().values(), "video")
-            facts |= self._rendered(job, path, hashes, progress, cancel)
+            facts |= self._rendered(job, path, progress, cancel)
         except _CancelledError:
             facts["status"] = "cancelled"
         except Exception as err:
@@ -145,19 +145,14 @@ class JobRenderer(Closing):
             self._executor.close()
 
     def _rendered(
-        self,
-        job: Job,
-        path: Path,
-        hashes: dict[str, str],
-        progress: Progress | None,
-        cancel: Cancel | None,
+        self, job: Job, path: Path, progress: Progress | None, cancel: Cancel | None
     ) -> dict[str, Any]:
         """Write the video; what the record says of it."""
         watch = _watching(progress, cancel)
         watch(0, 0)
         inputs = read_inputs(job)
         with self._lock:
-            clip = animate_job(self.head, self._face(job, hashes), inputs, job)
+            clip = animate_job(self.head, self._face(job), inputs, job)
         watch(0, len(clip))
         began = time.perf_counter()
         # A clip of its own renders in the networks' turn; tracks share steps in the executor.
@@ -167,8 +162,9 @@ class JobRenderer(Closing):
             rendered.save(path, progress=watch)
         return _told(clip, path, time.perf_counter() - began)
 
-    def _face(self, job: Job, hashes: dict[str, str]) -> Portrait:
+    def _face(self, job: Job) -> Portrait:
         """Prepare a face, once for all jobs that show it."""
+        hashes = input_hashes(job)  # of now: the job may have waited, and the photo been replaced
         key = (hashes["face"], job.face_box, hashes.get("landmarks"))
         if MISSING in key:
             return find_face(self.head, job)  # says what is wrong
