@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image
 
 from emohead.audio import read_audio
-from emohead.samples import SAMPLE_SPEECH
+from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -116,10 +117,27 @@ def visit(browser: Browser, studio: Served) -> Visit:
     return seen
 
 
+def _voice(folder: Path, name: str, samples: slice) -> Path:
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(folder / name, read_audio(SAMPLE_SPEECH).samples[samples], 16_000)
+    return folder / name
+
+
 @pytest.fixture(scope="module")
 def short_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seven tenths of a second of the sample voice."""
-    soundfile = pytest.importorskip("soundfile")
-    path = tmp_path_factory.mktemp("voices") / "short voice.wav"
-    soundfile.write(path, read_audio(SAMPLE_SPEECH).samples[8_000:19_200], 16_000)
-    return path
+    return _voice(tmp_path_factory.mktemp("voices"), "short voice.wav", slice(8_000, 19_200))
+
+
+@pytest.fixture
+def voice_of_three_seconds(tmp_path: Path) -> Path:
+    """As long as the studio of these tests takes."""
+    return _voice(tmp_path, "voice.wav", slice(8_000, 56_000))
+
+
+@pytest.fixture
+def large_photo(tmp_path: Path) -> Path:
+    """The sample portrait, 1500 px."""
+    with Image.open(SAMPLE_FACE) as photo:
+        photo.resize((1500, 1500)).save(tmp_path / "large.jpg")
+    return tmp_path / "large.jpg"
