@@ -9,7 +9,7 @@ import secrets
 import threading
 import zipfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -52,7 +52,7 @@ def run_batch(
     voices: Mapping[str, Path],
     rows: Sequence[Sequence[Any]],
     acting: Mapping[str, Any],
-) -> Iterator[BatchState]:
+) -> Generator[BatchState, None, None]:
     """Render row after row.
 
     Parameters

@@ -6,6 +6,7 @@ Not here: sorting uploads (``intake.py``), rendering the rows (``batch.py``).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from emohead.studio.intake import FIELDS, take_in
 from emohead.studio.photo import photo_input
 from emohead.studio.speaking import spoken
 from emohead.studio.stage import bar_html
+from emohead.studio.stopping import Stops
 from emohead.studio.tables import table_html
 from emohead.studio.wording import page_sentence
 from emohead.studio.workshop import Workshop
@@ -31,6 +33,7 @@ _HINT: Final = (
     "happy=0.6,surprised=0.3.</p>"
 )
 _RESULTS: Final = ("video", "state", "emotion", "frames", "seconds", "what happened")
+_STOPPED: Final = '<p class="hint" role="status">Stopped.</p>'
 Shown = dict[Any, Any]
 
 
@@ -43,7 +46,7 @@ class BatchTab:
     """
 
     def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
+        self._workshop, self._stops = workshop, Stops()
         self._voices = gr.State({})
         self._state = gr.State(None)
         gr.HTML(_HINT)
@@ -86,7 +89,8 @@ class BatchTab:
         )
         taken = [self._voices, self._table]
         self._files.change(self._taken, self._files, taken, show_progress="hidden")
-        running = self._run.click(
+        begun = self._run.click(self._begun, None, None, queue=False, show_progress="hidden")
+        begun.then(
             self._rendered,
             {self._photo, self._voices, self._table, self._fps, self._whole},
             [self._progress, self._results, self._zip, self._state],
@@ -95,10 +99,9 @@ class BatchTab:
             show_progress="hidden",
         )
         self._stop.click(
-            _stopped,
+            self._stopped,
             self._state,
             [self._progress, self._zip],
-            cancels=[running],
             queue=False,
             show_progress="hidden",
         )
@@ -111,7 +114,16 @@ class BatchTab:
             given = take_in(files, folder, self._workshop.limits)
             return {name: str(path) for name, path in given.voices.items()}, given.rows
 
-    def _rendered(self, values: Shown) -> Iterator[Shown]:
+    def _begun(self, request: gr.Request) -> None:
+        self._stops.begin(str(request.session_hash))
+
+    def _stopped(self, state: BatchState | None, request: gr.Request) -> list[Any]:
+        self._stops.stop(str(request.session_hash))
+        return [_STOPPED, _offered(state)]
+
+    def _rendered(self, values: Shown, request: gr.Request) -> Iterator[Shown]:
+        session = str(request.session_hash)
+        stop = self._stops.begin(session)
         voices = {name: Path(path) for name, path in values[self._voices].items()}
         acting = {"fps": int(values[self._fps]), "full_frame": bool(values[self._whole])}
         yield {
@@ -125,16 +137,22 @@ class BatchTab:
                 steps = run_batch(
                     self._workshop, values[self._photo], voices, values[self._table], acting
                 )
-                for state in steps:
-                    yield {
-                        self._progress: _progress(state),
-                        self._results: self._told(state),
-                        self._state: state,
-                    }
-                yield {self._zip: _offered(state)}
+                with closing(steps):
+                    for state in steps:
+                        if stop.is_set():
+                            break
+                        yield {
+                            self._progress: _progress(state),
+                            self._results: self._told(state),
+                            self._state: state,
+                        }
+                said = {self._progress: _STOPPED} if stop.is_set() else {}
+                yield {**said, self._zip: _offered(state)}
         except gr.Error:
             yield {self._progress: ""}
             raise
+        finally:
+            self._stops.end(session)
 
     def _told(self, state: BatchState) -> str:
         rows = []
@@ -157,10 +175,6 @@ def _offered(state: BatchState | None) -> Any:
     if state is None or not state.videos:
         return gr.update(visible=False)
     return gr.update(value=str(packed(state)), visible=True)
-
-
-def _stopped(state: BatchState | None) -> tuple[str, Any]:
-    return '<p class="hint" role="status">Stopped.</p>', _offered(state)
 
 
 def _waiting() -> str:

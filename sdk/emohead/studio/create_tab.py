@@ -6,6 +6,7 @@ Not here: the ways of directing (``directing.py``), the work itself (``workshop.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -17,6 +18,7 @@ from emohead.studio.photo import photo_input
 from emohead.studio.rendering import Look
 from emohead.studio.speaking import spoken
 from emohead.studio.stage import EMPTY, WAITING, look_html, take_html
+from emohead.studio.stopping import Stops
 from emohead.studio.takes import LANDMARK_KINDS, Take, landmark_file, overlaid
 from emohead.studio.wording import escaped, page_sentence
 from emohead.studio.workshop import Workshop
@@ -35,7 +37,7 @@ class CreateTab:
     """
 
     def __init__(self, workshop: Workshop) -> None:
-        self._workshop = workshop
+        self._workshop, self._stops = workshop, Stops()
         self.take = gr.State(None)
         with gr.Row(equal_height=False):
             with gr.Column(scale=6, min_width=340):
@@ -122,13 +124,12 @@ class CreateTab:
             self.take,
         ]
         begun = self._render.click(
-            _waiting, None, [self._stage, self._video], show_progress="hidden", queue=False
+            self._begun, None, [self._stage, self._video], show_progress="hidden", queue=False
         )
-        inputs = {self.photo, self.voice, self._overlay, self._kind, *self._controls.widgets()}
-        rendering = begun.then(self._rendered, inputs, outputs, **head, show_progress="hidden")
-        self._stop.click(
-            _stopped, self.take, [self._stage, self._video], cancels=[rendering], **light
-        )
+        shown = {self.photo, self.voice, self.take, self._overlay, self._kind}
+        inputs = shown | self._controls.widgets()
+        begun.then(self._rendered, inputs, outputs, **head, show_progress="hidden")
+        self._stop.click(self._stopped, self.take, [self._stage, self._video], **light)
         self._kind.input(self._written, [self.take, self._kind], self._points, **light)
         self._overlay.input(
             self._viewed, [self.take, self._overlay], self._video, show_progress_on=[self._video]
@@ -144,9 +145,24 @@ class CreateTab:
             lines = (escaped(page_sentence(line, self._workshop.folder)) for line in told)
             return f'<p class="hint">{" ".join(lines)}</p>'
 
-    def _rendered(self, values: Shown) -> Iterator[Shown]:
+    def _begun(self, request: gr.Request) -> list[Any]:
+        self._stops.begin(str(request.session_hash))
+        return [gr.update(value=WAITING, visible=True), gr.update(visible=False)]
+
+    def _stopped(self, take: Take | None, request: gr.Request) -> Shown:
+        self._stops.stop(str(request.session_hash))
+        return self._before(take)
+
+    def _before(self, take: Take | None) -> Shown:
+        """Show what was there before."""
+        stage = gr.update(value=EMPTY, visible=take is None)
+        return {self._stage: stage, self._video: gr.update(visible=take is not None)}
+
+    def _rendered(self, values: Shown, request: gr.Request) -> Iterator[Shown]:
         """Yield the preview while frames come, and the video in the end."""
         photo, voice = values[self.photo], values[self.voice]
+        session = str(request.session_hash)
+        stop = self._stops.begin(session)
         try:
             with spoken(self._workshop.folder):
                 settings = self._controls.settings(values)
@@ -158,14 +174,20 @@ class CreateTab:
                 made = self._workshop.render(
                     photo, voice, settings, overlay=lambda: bool(values[self._overlay])
                 )
-                for given in made:
-                    if isinstance(given, Look):
-                        yield {self._stage: look_html(given)}
-                    else:
-                        yield self._finished(given, values)
+                with closing(made):
+                    for given in made:
+                        if stop.is_set() and isinstance(given, Look):
+                            yield self._before(values[self.take])
+                            break
+                        if isinstance(given, Look):
+                            yield {self._stage: look_html(given)}
+                        else:
+                            yield self._finished(given, values)
         except gr.Error:
             yield {self._stage: EMPTY}
             raise
+        finally:
+            self._stops.end(session)
 
     def _finished(self, take: Take, values: Shown) -> Shown:
         points = landmark_file(take, values[self._kind])
@@ -200,12 +222,3 @@ def _landmarks(kind: str) -> str:
 
 def _view(take: Take, overlay: bool) -> str:
     return str(overlaid(take) if overlay else take.video)
-
-
-def _waiting() -> list[Any]:
-    return [gr.update(value=WAITING, visible=True), gr.update(visible=False)]
-
-
-def _stopped(take: Take | None) -> list[Any]:
-    """Show what was there before."""
-    return [gr.update(value=EMPTY, visible=take is None), gr.update(visible=take is not None)]

@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -129,8 +129,8 @@ class Workshop:
         settings: Settings,
         *,
         overlay: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Look | Take]:
-        """Render a take, and show how it comes along.
+    ) -> Generator[Look | Take, None, None]:
+        """Render a take, and show how it comes along; nothing is left of one that is closed early.
 
         Parameters
         ----------

@@ -103,11 +103,25 @@ class Visit:
     """Errors of scripts."""
 
 
+@pytest.fixture
+def other_page(browser: Browser, studio: Served) -> Iterator[Page]:
+    """The page of another visitor."""
+    page = _opened(browser)
+    page.goto(studio.address)
+    yield page
+    page.close()
+
+
+def _opened(browser: Browser) -> Page:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
+    return page
+
+
 @pytest.fixture(scope="module")
 def visit(browser: Browser, studio: Served) -> Visit:
     """The page with the sample portrait and a short voice in it."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    page.set_default_timeout(PATIENCE_MS)
+    page = _opened(browser)
     seen = Visit(page)
     own = (studio.address, "data:", "blob:")
     page.on("request", lambda r: r.url.startswith(own) or seen.foreign.append(r.url))

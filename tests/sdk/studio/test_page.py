@@ -16,7 +16,7 @@ from emohead.landmarks.files import read_landmarks
 from emohead.samples import SAMPLE_FACE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
     from conftest import Served, Visit
 
@@ -165,24 +165,22 @@ def test_sliders_mix_and_two_takes_stand_side_by_side(ready: Page, tmp_path: Pat
 
 
 def test_stopping_leaves_nothing_behind(
-    browser: Browser, studio: Served, large_photo: Path, voice_of_three_seconds: Path
+    other_page: Page, studio: Served, large_photo: Path, voice_of_three_seconds: Path
 ) -> None:
     takes = "emohead-studio-*/takes/*"
     before = set(studio.temporary.glob(takes))
-    page = browser.new_page()
-    page.goto(studio.address)
-    upload(page, voice_of_three_seconds, large_photo)
-    set_number(page, "#fps", 60)
-    page.check("#full-frame input")  # takes long enough to be stopped
-    page.click("#render")
-    page.wait_for_selector("#stage img")
+    upload(other_page, voice_of_three_seconds, large_photo)
+    set_number(other_page, "#fps", 60)
+    other_page.check("#full-frame input")  # takes long enough to be stopped
+    other_page.click("#render")
+    other_page.wait_for_selector("#stage img")
     assert set(studio.temporary.glob(takes)) - before
-    page.click("#stop")
+    other_page.click("#stop")
     deadline = time.monotonic() + 30
     while set(studio.temporary.glob(takes)) - before:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    page.close()
+    other_page.wait_for_selector("#stage >> text=The video appears here", state="visible")
 
 
 def test_landmarks_are_drawn_on_request(ready: Page, first: dict[str, Path]) -> None:
