@@ -5,9 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
+
+from emohead_training.corpora import pool
+from emohead_training.corpora.protocol import Skip
 
 CALLER = """
 import os, sys, time
@@ -41,6 +46,39 @@ def test_killed_caller_leaves_no_worker(tmp_path: Path) -> None:
         _wait(lambda: not any(_runs(worker) for worker in workers))
     finally:
         caller.kill()
+
+
+class _BreaksOnce:
+    """In place of processes: the first pool breaks while it is given its second item."""
+
+    num_given = 0
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+
+    def submit(self, work, preparer, item):
+        cls = type(self)
+        cls.num_given += 1
+        if cls.num_given == 2:
+            raise BrokenProcessPool
+        done = Future()
+        done.set_result(Skip(reason=item))
+        return done
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def shutdown(self, **how):
+        pass
+
+
+def test_no_item_is_lost_when_a_pool_breaks_while_it_is_filled(monkeypatch) -> None:
+    monkeypatch.setattr(pool, "_pool", _BreaksOnce)
+    found = list(pool.prepared_in_order(None, list("abcd"), workers=2))
+    assert [item for item, _ in found] == list("abcd")
 
 
 def _wait(met) -> None:

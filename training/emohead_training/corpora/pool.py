@@ -75,8 +75,9 @@ def _until_crash(
     try:
         while waiting or flying:
             while waiting and len(flying) < 2 * workers:
-                item = waiting.popleft()
-                flying.append((item, pool.submit(_outcome, preparer, item)))
+                # A broken pool takes nothing: the item must wait for the next one.
+                flying.append((waiting[0], pool.submit(_outcome, preparer, waiting[0])))
+                waiting.popleft()
             item, future = flying[0]
             outcome = future.result()
             flying.popleft()
