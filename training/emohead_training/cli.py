@@ -16,7 +16,7 @@ from emohead.errors import EmoheadError
 from emohead_training.ablation.command import ablate_command
 from emohead_training.corpora.command import prepare_command
 from emohead_training.packing.command import pack_command
-from emohead_training.stage_commands import DataOption, register
+from emohead_training.stage_commands import DataOption, JsonOption, register
 
 __all__ = ["app", "main"]
 
@@ -35,39 +35,45 @@ app.command(name="ablate")(ablate_command)
 app.command(name="pack")(pack_command)
 
 
+BundleArgument = Annotated[
+    Path | None, typer.Argument(help="Bundle to judge; by default the package's own.")
+]
+BundleAgainOption = Annotated[Path | None, typer.Option("--bundle", help="The same as an option.")]
+HtmlOption = Annotated[
+    Path | None, typer.Option(help="Write the report here: one file, opens offline.")
+]
+TeachersOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder of judging networks; by default DATA/teachers where it exists."),
+]
+FidNetworkOption = Annotated[
+    Path | None,
+    typer.Option(help="ONNX file for the Fréchet distance, instead of the teachers' one."),
+]
+ActorsOption = Annotated[
+    Path | None, typer.Option(help="Corpus of digital actors to judge lips on.")
+]
+MarkdownOption = Annotated[
+    Path | None, typer.Option(help="Write the page here, for example docs/quality.md.")
+]
+PartsOption = Annotated[
+    list[str] | None, typer.Option(help="Measure only this part; may be repeated.")
+]
+
+
 @app.command()
 def evaluate(
     data: DataOption,
-    bundle: Annotated[
-        Path | None, typer.Argument(help="Bundle to judge; by default the package's own.")
-    ] = None,
-    bundle_option: Annotated[
-        Path | None, typer.Option("--bundle", help="The same as an option.")
-    ] = None,
-    json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write the numbers here.")
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Write the report here: one file, opens offline.")
-    ] = None,
-    teachers: Annotated[
-        Path | None,
-        typer.Option(help="Folder of judging networks; by default DATA/teachers where it exists."),
-    ] = None,
-    fid_network: Annotated[
-        Path | None,
-        typer.Option(help="ONNX file for the Fréchet distance, instead of the teachers' one."),
-    ] = None,
-    actors: Annotated[
-        Path | None, typer.Option(help="Corpus of digital actors to judge lips on.")
-    ] = None,
-    markdown: Annotated[
-        Path | None, typer.Option(help="Write the page here, for example docs/quality.md.")
-    ] = None,
+    bundle: BundleArgument = None,
+    bundle_option: BundleAgainOption = None,
+    json_path: JsonOption = None,
+    html: HtmlOption = None,
+    teachers: TeachersOption = None,
+    fid_network: FidNetworkOption = None,
+    actors: ActorsOption = None,
+    markdown: MarkdownOption = None,
     sheets: Annotated[Path | None, typer.Option(help="Write contact sheets here.")] = None,
-    part: Annotated[
-        list[str] | None, typer.Option(help="Measure only this part; may be repeated.")
-    ] = None,
+    part: PartsOption = None,
     backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(min=0, help="Per session; 0 takes all cores.")] = 0,
 ) -> None:
@@ -111,9 +117,7 @@ def following(
     hysteresis: Annotated[
         list[float] | None, typer.Option(help="A hysteresis to try; may be repeated.")
     ] = None,
-    json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write the numbers here.")
-    ] = None,
+    json_path: JsonOption = None,
     backend: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Follow emotions of training people with several constants, to choose by."""

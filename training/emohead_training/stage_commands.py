@@ -22,7 +22,7 @@ from emohead_training.trainers import TRAINERS
 if TYPE_CHECKING:
     from emohead_training.loop import Progress, RunConfig
 
-__all__ = ["DataOption", "register"]
+__all__ = ["DataOption", "JsonOption", "register"]
 
 Recipe = Enum("Recipe", {name: name for name in RECIPES}, type=str)  # type: ignore[misc]
 
@@ -48,6 +48,7 @@ BundleOption = Annotated[
 PerceptualOption = Annotated[
     Path | None, typer.Option(help="VGG-19 as ONNX file, for the perceptual loss.")
 ]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the numbers here.")]
 IdentityOption = Annotated[
     Path | None, typer.Option(help="ArcFace network as ONNX file, for the local identity loss.")
 ]

@@ -23,40 +23,37 @@ if TYPE_CHECKING:
 
 __all__ = ["bench"]
 
+QuickOption = Annotated[bool, typer.Option("--quick", help="A first look, in about a minute.")]
+OutOption = Annotated[Path, typer.Option(help="Folder for speed_HARDWARE_DATE.json and .html.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the JSON here instead.")]
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="Write the page here instead.")]
+BackendsOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Only this backend; may be repeated; by default all that work."),
+]
+BundlesOption = Annotated[
+    list[Path] | None,
+    typer.Option(help="Networks, of any precision; may be repeated; by default the embedded ones."),
+]
+PartsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only ceilings, stages, engines, pipeline, scaling or memory; may be repeated."
+    ),
+]
+StagesOption = Annotated[list[str] | None, typer.Option(help="Only this network; may be repeated.")]
+
 
 @ends_cleanly
 def bench(
-    quick: Annotated[
-        bool, typer.Option("--quick", help="A first look, in about a minute.")
-    ] = False,
-    out: Annotated[
-        Path, typer.Option(help="Folder for speed_HARDWARE_DATE.json and .html.")
-    ] = Path("out"),
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the JSON here instead.")
-    ] = None,
-    html_file: Annotated[
-        Path | None, typer.Option("--html", help="Write the page here instead.")
-    ] = None,
-    backend: Annotated[
-        list[str] | None,
-        typer.Option(help="Only this backend; may be repeated; by default all that work."),
-    ] = None,
-    bundle: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Networks, of any precision; may be repeated; by default the embedded ones."
-        ),
-    ] = None,
-    part: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Only ceilings, stages, engines, pipeline, scaling or memory; may be repeated."
-        ),
-    ] = None,
-    stage: Annotated[
-        list[str] | None, typer.Option(help="Only this network; may be repeated.")
-    ] = None,
+    quick: QuickOption = False,
+    out: OutOption = Path("out"),
+    json_file: JsonOption = None,
+    html_file: HtmlOption = None,
+    backend: BackendsOption = None,
+    bundle: BundlesOption = None,
+    part: PartsOption = None,
+    stage: StagesOption = None,
 ) -> None:
     """Measure this machine: networks, clips, how they scale. Results are compared first."""
     from emohead.bench.page import page_of

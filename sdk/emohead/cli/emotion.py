@@ -16,32 +16,36 @@ if TYPE_CHECKING:
 
 __all__ = ["emotion"]
 
+PerClipOption = Annotated[
+    bool, typer.Option(help="One emotion for the clip rather than one that follows it.")
+]
+EmotionContrastOption = Annotated[
+    float, typer.Option(help="Above 1 the strongest emotion takes from the others.")
+]
+MaxEmotionsOption = Annotated[int, typer.Option(help="How many emotions show at once, 1 to 7.")]
+PreferredEmotionOption = Annotated[
+    str | None, typer.Option(help="NAME or name=weight,… that is always mixed in.")
+]
+PreferredEmotionStrengthOption = Annotated[float, typer.Option(help="How much of it, 0 to 1.")]
+EmotionStrengthOption = Annotated[
+    float, typer.Option(help="How strongly the result shows, 0 to 1.")
+]
+LiveTransitionTimeOption = Annotated[
+    float | None, typer.Option(help="Seconds that a full change takes at least.")
+]
+
 
 @ends_cleanly
 def emotion(
     speech: SpeechArgument,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Track to write, .json.")] = None,
-    per_clip: Annotated[
-        bool, typer.Option(help="One emotion for the clip rather than one that follows it.")
-    ] = False,
-    emotion_contrast: Annotated[
-        float, typer.Option(help="Above 1 the strongest emotion takes from the others.")
-    ] = 1.0,
-    max_emotions: Annotated[
-        int, typer.Option(help="How many emotions show at once, 1 to 7.")
-    ] = len(EMOTIONS) - 1,
-    preferred_emotion: Annotated[
-        str | None, typer.Option(help="NAME or name=weight,… that is always mixed in.")
-    ] = None,
-    preferred_emotion_strength: Annotated[
-        float, typer.Option(help="How much of it, 0 to 1.")
-    ] = 0.5,
-    emotion_strength: Annotated[
-        float, typer.Option(help="How strongly the result shows, 0 to 1.")
-    ] = 1.0,
-    live_transition_time: Annotated[
-        float | None, typer.Option(help="Seconds that a full change takes at least.")
-    ] = None,
+    per_clip: PerClipOption = False,
+    emotion_contrast: EmotionContrastOption = 1.0,
+    max_emotions: MaxEmotionsOption = len(EMOTIONS) - 1,
+    preferred_emotion: PreferredEmotionOption = None,
+    preferred_emotion_strength: PreferredEmotionStrengthOption = 0.5,
+    emotion_strength: EmotionStrengthOption = 1.0,
+    live_transition_time: LiveTransitionTimeOption = None,
     backend: CpuBackend = "auto",
     bundle: BundleOption = None,
     as_json: AsJson = False,

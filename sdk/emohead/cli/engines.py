@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emohead.cli.options import AsJson, EnginePrecision, GraphsOption
-from emohead.cli.reporting import EXIT_UNUSABLE, ends_cleanly, print_json, say
+from emohead.cli.reporting import EXIT_UNUSABLE, ends_cleanly, needs_extra, print_json, say
 from emohead.errors import BackendError, InputError, ParityError
 
 if TYPE_CHECKING:
@@ -29,26 +29,30 @@ engines = typer.Typer(
     no_args_is_help=True,
 )
 
-Out = Annotated[
+StoreOption = Annotated[
     Path | None,
     typer.Option(help="Folder of the engines; by default $EMOHEAD_ENGINES, or the user's cache."),
 ]
 MIB = 1 << 20
 
 
+StagesOption = Annotated[
+    list[str] | None, typer.Option(help="Build only this stage; may be repeated.")
+]
+LevelOption = Annotated[
+    int, typer.Option(help="How long to look for fast kernels, 0 (briefly) to 5.")
+]
+
+
 @engines.command()
 @ends_cleanly
 def build(
     bundle: GraphsOption = None,
-    stage: Annotated[
-        list[str] | None, typer.Option(help="Build only this stage; may be repeated.")
-    ] = None,
+    stage: StagesOption = None,
     precision: EnginePrecision = "fp32",
-    out: Out = None,
+    out: StoreOption = None,
     flavour: Annotated[str, typer.Option(help="auto, tensorrt or tensorrt_rtx.")] = "auto",
-    level: Annotated[
-        int, typer.Option(help="How long to look for fast kernels, 0 (briefly) to 5.")
-    ] = 3,
+    level: LevelOption = 3,
     workspace: Annotated[int, typer.Option(help="Scratch memory of a layer, MiB.")] = 1024,
     as_json: AsJson = False,
 ) -> None:
@@ -57,7 +61,7 @@ def build(
     A stage that does not pass in the precision is built in that of its file, with a note, unless
     it was named by --stage.
     """
-    with _engines_package():
+    with needs_extra("tensorrt"):
         from emohead_engines.build import BuildOptions
         from emohead_engines.workshop import ensure_engine, find_target, graphs_of
 
@@ -85,20 +89,15 @@ def build(
             rows.append({**row, "refused": refusal} if refusal else row)
     if as_json:
         print_json({"store": str(store.root), "engines": rows})
-        return
-    for row in rows:
-        done = f"built in {row['build_seconds']:.1f} s" if row["built_now"] else "is there"
-        say(f"{row['stage']} {row['precision']}: {done}, {row['num_bytes'] / MIB:.1f} MiB")
-        if "refused" in row:
-            say(f"note: {row['refused']}")
-    say(f"{len(rows)} engines for {target} in {store.root}")
+    else:
+        _say_built(rows, target, store.root)
 
 
 @engines.command("list")
 @ends_cleanly
-def list_engines(out: Out = None, as_json: AsJson = False) -> None:
+def list_engines(out: StoreOption = None, as_json: AsJson = False) -> None:
     """Show the engines of a store, and which fit this machine."""
-    with _engines_package():
+    with needs_extra("tensorrt"):
         store = _store(out)
         entries, target = store.entries(), _target()
     rows = [{**_row(e), "fits": _fit(e, target)} for e in entries]
@@ -110,9 +109,9 @@ def list_engines(out: Out = None, as_json: AsJson = False) -> None:
 
 @engines.command()
 @ends_cleanly
-def verify(out: Out = None, as_json: AsJson = False) -> None:
+def verify(out: StoreOption = None, as_json: AsJson = False) -> None:
     """Read every plan and compare it with its manifest; exit code 2 if one is damaged."""
-    with _engines_package():
+    with needs_extra("tensorrt"):
         store = _store(out)
         problems = {entry.plan: store.problem(entry) for entry in store.entries()}
     damaged = {str(plan): problem for plan, problem in problems.items() if problem is not None}
@@ -132,7 +131,7 @@ def verify(out: Out = None, as_json: AsJson = False) -> None:
 @engines.command()
 @ends_cleanly
 def prune(
-    out: Out = None,
+    out: StoreOption = None,
     max_mib: Annotated[
         int | None, typer.Option(help="Size to get below, MiB; by default the store's cap.")
     ] = None,
@@ -143,7 +142,7 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Remove the engines used longest ago, and what killed builds left behind."""
-    with _engines_package():
+    with needs_extra("tensorrt"):
         store = _store(out)
         target = _target() if foreign else None
     if max_mib is not None and max_mib < 0:
@@ -162,18 +161,6 @@ def prune(
     for entry in removed:
         say(f"removed {entry.plan.name}")
     say(f"{len(removed)} engines removed, {len(store.entries())} left in {store.root}")
-
-
-@contextmanager
-def _engines_package() -> Iterator[None]:
-    """Say which extra is missing, instead of an ImportError."""
-    try:
-        yield
-    except ImportError as err:
-        raise BackendError(
-            f"expected the extra `tensorrt`, but {err.name or 'a package'} cannot be imported; "
-            "run `pip install 'emohead[tensorrt]'`"
-        ) from err
 
 
 def _store(out: Path | None, *, allow_build: bool | None = None) -> EngineStore:
@@ -217,6 +204,15 @@ def _row(entry: Entry) -> dict[str, Any]:
         "build_seconds": manifest.build_seconds,
         "plan": str(entry.plan),
     }
+
+
+def _say_built(rows: list[dict[str, Any]], target: Target, root: Path) -> None:
+    for row in rows:
+        done = f"built in {row['build_seconds']:.1f} s" if row["built_now"] else "is there"
+        say(f"{row['stage']} {row['precision']}: {done}, {row['num_bytes'] / MIB:.1f} MiB")
+        if "refused" in row:
+            say(f"note: {row['refused']}")
+    say(f"{len(rows)} engines for {target} in {root}")
 
 
 def _draw(rows: list[dict[str, Any]], root: Path) -> None:

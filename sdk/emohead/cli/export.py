@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from emohead.cli.options import AsJson, EnginePrecision, GraphsOption
-from emohead.cli.reporting import ends_cleanly, print_json
-from emohead.errors import BackendError
+from emohead.cli.reporting import ends_cleanly, needs_extra, print_json
 
 __all__ = ["export"]
 
@@ -38,13 +37,8 @@ def triton(
     """Write a model repository for Triton Inference Server: every stage, with its config."""
     from emohead.bundle import Bundle
 
-    try:
+    with needs_extra("export"):
         from emohead_export.triton import write_repository
-    except ImportError as err:
-        raise BackendError(
-            f"expected the extra `export`, but {err.name or 'a package'} cannot be imported; "
-            "run `pip install 'emohead[export]'`"
-        ) from err
     opened = Bundle.open(bundle)
     models = write_repository(opened, folder, precision=precision, platform=platform)  # type: ignore[arg-type]
     if as_json:

@@ -42,44 +42,54 @@ farm = typer.Typer(
     no_args_is_help=True,
 )
 
+JobsArgument = Annotated[
+    Path,
+    typer.Argument(help="Jobs: .jsonl, one JSON object a line, or .csv.", show_default=False),
+]
+AddressOption = Annotated[
+    str | None, typer.Option(help="Ray cluster: auto, ray://HOST:10001; else this machine.")
+]
+WorkersOption = Annotated[
+    int, typer.Option(help="Workers at once, each with its networks; 0 for as many as fit.")
+]
+GpusPerWorkerOption = Annotated[
+    float | None,
+    typer.Option(help="GPUs of each worker, also 0.5; by default 1 where there are any."),
+]
+NoBuildOption = Annotated[
+    bool, typer.Option("--no-build", help="Never build engines: a missing one is an error.")
+]
+RetryFailedOption = Annotated[
+    bool, typer.Option("--retry-failed", help="Try again what failed in an earlier run.")
+]
+RetriesOption = Annotated[
+    int, typer.Option(help="Tries after the first, for what is not an input's fault.")
+]
+EverywhereBundleOption = Annotated[
+    Path | None, typer.Option(help="Folder or zip of networks, the same on every machine.")
+]
+MetricsPortOption = Annotated[
+    int | None, typer.Option(help="Serve Prometheus metrics at this port.")
+]
+
 
 @farm.command(_DEFAULT)
 @ends_cleanly
 def run(
-    jobs: Annotated[
-        Path,
-        typer.Argument(help="Jobs: .jsonl, one JSON object a line, or .csv.", show_default=False),
-    ],
+    jobs: JobsArgument,
     out: Annotated[Path, typer.Option("--out", help="Output folder, on shared storage.")],
-    address: Annotated[
-        str | None, typer.Option(help="Ray cluster: auto, ray://HOST:10001; else this machine.")
-    ] = None,
-    workers: Annotated[
-        int, typer.Option(help="Workers at once, each with its networks; 0 for as many as fit.")
-    ] = 0,
-    gpus_per_worker: Annotated[
-        float | None,
-        typer.Option(help="GPUs of each worker, also 0.5; by default 1 where there are any."),
-    ] = None,
+    address: AddressOption = None,
+    workers: WorkersOption = 0,
+    gpus_per_worker: GpusPerWorkerOption = None,
     cpus_per_worker: Annotated[float, typer.Option(help="Cores of each worker.")] = 1,
     tracks: Annotated[int, typer.Option(help="Jobs of one worker at once.")] = 1,
-    no_build: Annotated[
-        bool, typer.Option("--no-build", help="Never build engines: a missing one is an error.")
-    ] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try again what failed in an earlier run.")
-    ] = False,
-    retries: Annotated[
-        int, typer.Option(help="Tries after the first, for what is not an input's fault.")
-    ] = 2,
+    no_build: NoBuildOption = False,
+    retry_failed: RetryFailedOption = False,
+    retries: RetriesOption = 2,
     backend: BackendOption = "auto",
     precision: PrecisionOption = "auto",
-    bundle: Annotated[
-        Path | None, typer.Option(help="Folder or zip of networks, the same on every machine.")
-    ] = None,
-    metrics_port: Annotated[
-        int | None, typer.Option(help="Serve Prometheus metrics at this port.")
-    ] = None,
+    bundle: EverywhereBundleOption = None,
+    metrics_port: MetricsPortOption = None,
     metrics_host: Annotated[str, typer.Option(help="Address of the metrics.")] = "127.0.0.1",
     as_json: AsJson = False,
 ) -> None:

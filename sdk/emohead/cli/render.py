@@ -40,6 +40,27 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
+SaveLandmarksOption = Annotated[
+    Path | None,
+    typer.Option(help="Write the landmarks of every frame: .json, .csv or .npz."),
+]
+LandmarksFromOption = Annotated[
+    Path | None,
+    typer.Option(help="Landmarks of every frame to render instead of the voice's lips."),
+]
+FitLandmarksOption = Annotated[
+    bool, typer.Option(help="They are another face's: take its motion, not its shape.")
+]
+FaceBoxOption = Annotated[
+    str | None, typer.Option(help="x0,y0,x1,y1 in pixels, for faces that are not found.")
+]
+LandmarksOption = Annotated[
+    Path | None, typer.Option(help="68 landmarks of the photo: .npy, .json, .csv, .pts.")
+]
+SignCertOption = Annotated[
+    Path | None, typer.Option(help="Certificate chain, PEM: sign the video (C2PA).")
+]
+
 
 @ends_cleanly
 def render(
@@ -62,51 +83,25 @@ def render(
     style: StyleOption = None,
     backend: BackendOption = "auto",
     precision: PrecisionOption = "auto",
-    save_landmarks: Annotated[
-        Path | None,
-        typer.Option(help="Write the landmarks of every frame: .json, .csv or .npz."),
-    ] = None,
-    landmarks_from: Annotated[
-        Path | None,
-        typer.Option(help="Landmarks of every frame to render instead of the voice's lips."),
-    ] = None,
-    fit_landmarks: Annotated[
-        bool, typer.Option(help="They are another face's: take its motion, not its shape.")
-    ] = False,
-    face_box: Annotated[
-        str | None, typer.Option(help="x0,y0,x1,y1 in pixels, for faces that are not found.")
-    ] = None,
-    landmarks: Annotated[
-        Path | None, typer.Option(help="68 landmarks of the photo: .npy, .json, .csv, .pts.")
-    ] = None,
+    save_landmarks: SaveLandmarksOption = None,
+    landmarks_from: LandmarksFromOption = None,
+    fit_landmarks: FitLandmarksOption = False,
+    face_box: FaceBoxOption = None,
+    landmarks: LandmarksOption = None,
     bundle: BundleOption = None,
-    sign_cert: Annotated[
-        Path | None, typer.Option(help="Certificate chain, PEM: sign the video (C2PA).")
-    ] = None,
+    sign_cert: SignCertOption = None,
     sign_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Animate a photo with a voice."""
-    fields = {
-        "face": face,
-        "speech": speech,
-        "strength": strength,
-        "seed": seed,
-        "fps": fps,
-        "full_frame": full_frame,
-        "still": still,
-        "head_motion": head_motion,
-        "blink_rate": blink_rate,
-        "gaze": gaze,
-        "style": style,
-        "face_box": None if face_box is None else _face_box(face_box),
-        "landmarks": landmarks,
-        "landmarks_from": landmarks_from,
-        "fit_landmarks": fit_landmarks,
-        **emotion_fields(emotion, va, emotion_track, emotion_from, emotion_fit),
-    }
+    box = None if face_box is None else _face_box(face_box)
+    files = {"face": face, "speech": speech, "style": style, "landmarks": landmarks}
+    given = {"landmarks_from": landmarks_from, "fit_landmarks": fit_landmarks}
+    motion = {"still": still, "head_motion": head_motion, "blink_rate": blink_rate, "gaze": gaze}
+    shown = {"strength": strength, "seed": seed, "fps": fps, "full_frame": full_frame}
+    felt = emotion_fields(emotion, va, emotion_track, emotion_from, emotion_fit)
     task = RenderTask(
-        fields=fields,
+        fields={**files, **given, **motion, **shown, **felt, "face_box": box},
         out=out,
         backend=backend,
         precision=precision,

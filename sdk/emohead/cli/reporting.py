@@ -12,7 +12,7 @@ from typing import Any, ParamSpec
 
 import typer
 
-from emohead.errors import EmoheadError
+from emohead.errors import BackendError, EmoheadError
 
 __all__ = [
     "DEBUG_VARIABLE",
@@ -24,6 +24,7 @@ __all__ = [
     "EXIT_UNHEARD",
     "EXIT_UNUSABLE",
     "ends_cleanly",
+    "needs_extra",
     "print_json",
     "print_rows",
     "printable",
@@ -49,6 +50,29 @@ DEBUG_VARIABLE = "EMOHEAD_DEBUG"
 """Environment variable that lets tracebacks through."""
 
 P = ParamSpec("P")
+
+
+@contextlib.contextmanager
+def needs_extra(name: str) -> Iterator[None]:
+    """Say which extra is missing, instead of an ImportError.
+
+    Parameters
+    ----------
+    name : str
+        Of the extra that brings what is imported inside.
+
+    Raises
+    ------
+    BackendError
+        If something cannot be imported; it names the command that installs the extra.
+    """
+    try:
+        yield
+    except ImportError as err:
+        raise BackendError(
+            f"expected the extra `{name}`, but {err.name or 'a package'} cannot be imported; "
+            f"run `pip install 'emohead[{name}]'`"
+        ) from err
 
 
 def printable(text: str) -> str:

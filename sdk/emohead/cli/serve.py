@@ -8,60 +8,59 @@ from typing import Annotated
 import typer
 
 from emohead.cli.options import AsJson, BackendOption, BundleOption, PortOption
-from emohead.cli.reporting import ends_cleanly, print_json, say
-from emohead.errors import BackendError
+from emohead.cli.reporting import ends_cleanly, needs_extra, print_json, say
 
 __all__ = ["serve"]
+
+HostOption = Annotated[
+    str, typer.Option(help="Address to listen at; others than the loopback's need a key.")
+]
+ApiKeyOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="EMOHEAD_API_KEY", help="Key that callers must present, 16 characters or more."
+    ),
+]
+DataDirOption = Annotated[Path, typer.Option(help="Folder of renders; made where it is missing.")]
+RateOption = Annotated[
+    int, typer.Option(help="Requests a minute from one address; 0 for no limit.")
+]
+QueueOption = Annotated[
+    int, typer.Option(help="Renders that may wait; more are refused for a while.")
+]
+KeepOption = Annotated[int, typer.Option(help="Ended renders that stay; older ones are removed.")]
+GraceOption = Annotated[
+    float, typer.Option(help="Seconds that renders in hand get when the service stops.")
+]
+AllowHostOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Another name that callers may use; may be repeated."),
+]
 
 
 @ends_cleanly
 def serve(
-    host: Annotated[
-        str, typer.Option(help="Address to listen at; others than the loopback's need a key.")
-    ] = "127.0.0.1",
+    host: HostOption = "127.0.0.1",
     port: PortOption = 8000,
-    api_key: Annotated[
-        str | None,
-        typer.Option(
-            envvar="EMOHEAD_API_KEY", help="Key that callers must present, 16 characters or more."
-        ),
-    ] = None,
-    data_dir: Annotated[
-        Path, typer.Option(help="Folder of renders; made where it is missing.")
-    ] = Path("emohead-data"),
+    api_key: ApiKeyOption = None,
+    data_dir: DataDirOption = Path("emohead-data"),
     max_upload_mb: Annotated[int, typer.Option(help="Largest request, MB.")] = 64,
-    rate: Annotated[
-        int, typer.Option(help="Requests a minute from one address; 0 for no limit.")
-    ] = 600,
+    rate: RateOption = 600,
     tracks: Annotated[int, typer.Option(help="Videos rendered at once.")] = 2,
-    queue: Annotated[
-        int, typer.Option(help="Renders that may wait; more are refused for a while.")
-    ] = 64,
-    keep: Annotated[
-        int, typer.Option(help="Ended renders that stay; older ones are removed.")
-    ] = 1000,
+    queue: QueueOption = 64,
+    keep: KeepOption = 1000,
     max_live: Annotated[int, typer.Option(help="Live streams at once; 0 for none.")] = 4,
     live_minutes: Annotated[float, typer.Option(help="Longest live stream, minutes.")] = 60.0,
-    grace: Annotated[
-        float, typer.Option(help="Seconds that renders in hand get when the service stops.")
-    ] = 30.0,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(help="Another name that callers may use; may be repeated."),
-    ] = None,
+    grace: GraceOption = 30.0,
+    allow_host: AllowHostOption = None,
     backend: BackendOption = "auto",
     bundle: BundleOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve renders and live streams over HTTP."""
-    try:
+    with needs_extra("serve"):
         from emohead.service import running
         from emohead.service.settings import ServiceSettings
-    except ImportError as err:
-        raise BackendError(
-            f"expected the extra `serve`, but {err.name or 'a package'} cannot be imported; "
-            "run `pip install 'emohead[serve]'`"
-        ) from err
 
     settings = ServiceSettings(
         data_dir=data_dir,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,29 +11,37 @@ from emohead.cli.options import AsJson
 from emohead.cli.reporting import ends_cleanly, print_json, print_rows, say
 from emohead.errors import InputError
 
+if TYPE_CHECKING:
+    from emohead.study.sources import Material
+
 __all__ = ["study"]
 
 study = typer.Typer(
     name="study", help="User study: a blind rating page, and its scores.", no_args_is_help=True
 )
 
+MethodOption = Annotated[
+    list[str] | None, typer.Option(help="NAME=FOLDER of a method's clips; once per method.")
+]
+ManifestOption = Annotated[
+    Path | None, typer.Option(help="CSV or JSON with method, set, path, instead of folders.")
+]
+PhotosOption = Annotated[
+    Path | None, typer.Option(help="Folder with the neutral photo of every set.")
+]
+KeyOption = Annotated[
+    Path | None, typer.Option(help="Where the key goes; OUT with .key.json added by default.")
+]
+
 
 @study.command()
 @ends_cleanly
 def make(
     out: Annotated[Path, typer.Option("--out", help="Folder of the page; new or empty.")],
-    method: Annotated[
-        list[str] | None, typer.Option(help="NAME=FOLDER of a method's clips; once per method.")
-    ] = None,
-    manifest: Annotated[
-        Path | None, typer.Option(help="CSV or JSON with method, set, path, instead of folders.")
-    ] = None,
-    photos: Annotated[
-        Path | None, typer.Option(help="Folder with the neutral photo of every set.")
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option(help="Where the key goes; OUT with .key.json added by default.")
-    ] = None,
+    method: MethodOption = None,
+    manifest: ManifestOption = None,
+    photos: PhotosOption = None,
+    key: KeyOption = None,
     participants: Annotated[int, typer.Option(help="People to plan orders for.")] = 24,
     checks: Annotated[int, typer.Option(help="Attention checks per participant.")] = 0,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Rating talking faces",
@@ -42,16 +50,8 @@ def make(
 ) -> None:
     """Lay out a page on which people rate clips blindly, side by side."""
     from emohead.study.make import StudyPlan, make_study
-    from emohead.study.sources import material_from_folders, material_from_manifest
 
-    if bool(method) == (manifest is not None):
-        raise InputError("give either --method NAME=FOLDER for each method, or --manifest FILE")
-    if manifest is not None and photos is not None:
-        raise InputError("--photos goes with --method; a manifest has a column photo instead")
-    if manifest is not None:
-        material = material_from_manifest(manifest)
-    else:
-        material = material_from_folders(_methods(method or []), photos)
+    material = _material(method, manifest, photos)
     plan = StudyPlan(title=title, num_participants=participants, num_checks=checks, seed=seed)
     named = out if out.name not in ("", "..") else out.resolve()
     key_path = named.with_name(f"{named.name}.key.json") if key is None else key
@@ -99,6 +99,18 @@ def score(
         print(csv_of(result), end="")
     else:
         print(table_of(result))
+
+
+def _material(methods: list[str] | None, manifest: Path | None, photos: Path | None) -> Material:
+    from emohead.study.sources import material_from_folders, material_from_manifest
+
+    if bool(methods) == (manifest is not None):
+        raise InputError("give either --method NAME=FOLDER for each method, or --manifest FILE")
+    if manifest is not None and photos is not None:
+        raise InputError("--photos goes with --method; a manifest has a column photo instead")
+    if manifest is not None:
+        return material_from_manifest(manifest)
+    return material_from_folders(_methods(methods or []), photos)
 
 
 def _methods(given: list[str]) -> dict[str, Path]:

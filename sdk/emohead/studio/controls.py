@@ -51,34 +51,9 @@ class Controls:
     def unplaced(cls) -> Controls:
         """Make the widgets; ``render`` places each."""
         return cls(
-            way=gr.Radio(
-                list(WAYS),
-                value=next(iter(WAYS)),
-                label="Direct the emotion",
-                elem_id="way",
-                render=False,
-            ),
-            reading=gr.Radio(
-                [FOLLOWED, WHOLE],
-                value=FOLLOWED,
-                label="How the voice is read",
-                elem_id="reading",
-                render=False,
-            ),
-            table=gr.Dataframe(
-                headers=list(COLUMNS),
-                datatype="number",
-                type="array",
-                interactive=True,
-                column_count=len(COLUMNS),
-                row_count=1,
-                value=[],
-                label="Keyframes",
-                elem_id="keyframes",
-                max_height=240,
-                buttons=[],
-                render=False,
-            ),
+            way=_choice("Direct the emotion", list(WAYS), "way"),
+            reading=_choice("How the voice is read", [FOLLOWED, WHOLE], "reading"),
+            table=_keyframes(),
             mix={name: _slider(name, 0, 1, 0.05, 0.0, f"mix-{name}") for name in EMOTIONS},
             pad=gr.HTML(
                 [0.0, 0.0],
@@ -138,6 +113,27 @@ class Controls:
             fps=int(_number(self.fps, values)),
             full_frame=bool(values[self.full_frame]),
         )
+
+
+def _choice(label: str, choices: list[str], elem_id: str) -> gr.Radio:
+    return gr.Radio(choices, value=choices[0], label=label, elem_id=elem_id, render=False)
+
+
+def _keyframes() -> gr.Dataframe:
+    return gr.Dataframe(
+        headers=list(COLUMNS),
+        datatype="number",
+        type="array",
+        interactive=True,
+        column_count=len(COLUMNS),
+        row_count=1,
+        value=[],
+        label="Keyframes",
+        elem_id="keyframes",
+        max_height=240,
+        buttons=[],
+        render=False,
+    )
 
 
 def _slider(

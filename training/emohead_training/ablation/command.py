@@ -12,6 +12,7 @@ from emohead_training.stage_commands import (
     DataOption,
     DeviceOption,
     IdentityOption,
+    JsonOption,
     PerceptualOption,
     Recipe,
     RecipeOption,
@@ -20,37 +21,40 @@ from emohead_training.stage_commands import (
 
 __all__ = ["ablate_command"]
 
+RowMinutesOption = Annotated[
+    float | None, typer.Option(min=0.01, help="Wall-clock budget of a row.")
+]
+RowStepsOption = Annotated[
+    int | None, typer.Option(min=2, help="Steps of a row; fairer on a busy machine.")
+]
+LocalShareOption = Annotated[
+    float, typer.Option(help="Share of a row's budget for the local phase.")
+]
+TeachersOption = Annotated[
+    Path | None, typer.Option(help="Folder of judging networks; by default DATA/teachers.")
+]
+WarmFramesOption = Annotated[int, typer.Option(min=0, help="Frames fed before each measured one.")]
+MarkdownOption = Annotated[
+    Path | None, typer.Option(help="Write the page here, for example docs/ablation.md.")
+]
+
 
 def ablate_command(
     data: DataOption,
     out: Annotated[Path, typer.Option(help="Folder of all rows; continues what lies there.")],
     recipe: RecipeOption = Recipe.default,
-    minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="Wall-clock budget of a row.")
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=2, help="Steps of a row; fairer on a busy machine.")
-    ] = None,
-    local_share: Annotated[
-        float, typer.Option(help="Share of a row's budget for the local phase.")
-    ] = 0.5,
+    minutes: RowMinutesOption = None,
+    steps: RowStepsOption = None,
+    local_share: LocalShareOption = 0.5,
     row: Annotated[list[str] | None, typer.Option(help="Only this row; may be repeated.")] = None,
-    teachers: Annotated[
-        Path | None, typer.Option(help="Folder of judging networks; by default DATA/teachers.")
-    ] = None,
-    warm_frames: Annotated[
-        int, typer.Option(min=0, help="Frames fed before each measured one.")
-    ] = PROTOCOL.ablation_warm_frames,
+    teachers: TeachersOption = None,
+    warm_frames: WarmFramesOption = PROTOCOL.ablation_warm_frames,
     perceptual: PerceptualOption = None,
     identity_net: IdentityOption = None,
     device: DeviceOption = "auto",
     seed: SeedOption = 0,
-    json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write the numbers here.")
-    ] = None,
-    markdown: Annotated[
-        Path | None, typer.Option(help="Write the page here, for example docs/ablation.md.")
-    ] = None,
+    json_path: JsonOption = None,
+    markdown: MarkdownOption = None,
 ) -> None:
     """Train the renderer without one module at a time and judge every row (paper, Table 3)."""
     from emohead_training.ablation.ablate import ablate

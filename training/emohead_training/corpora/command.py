@@ -16,33 +16,41 @@ if TYPE_CHECKING:
 
 __all__ = ["prepare_command"]
 
+CorpusOption = Annotated[
+    str, typer.Option(help="ravdess, crema-d, folder, digital-actors or voices.")
+]
+CorpusFolderOption = Annotated[
+    Path, typer.Option(help="Corpus folder to write; several corpora may share it.")
+]
+RootOption = Annotated[
+    Path | None, typer.Option(help="Folder of the recordings, as they were downloaded.")
+]
+ClipsPerPersonOption = Annotated[
+    int, typer.Option(min=1, help="Performances of each digital actor.")
+]
+SecondsOption = Annotated[
+    float, typer.Option(min=0.5, help="Length of each digital actor's performance.")
+]
+LandmarkerOption = Annotated[
+    str, typer.Option(help="default (the bundle's networks) or mediapipe (see --teachers).")
+]
+TeachersOption = Annotated[
+    Path | None, typer.Option(help="Folder of MediaPipe's networks as ONNX files.")
+]
+
 
 def prepare_command(
-    corpus: Annotated[
-        str, typer.Option(help="ravdess, crema-d, folder, digital-actors or voices.")
-    ],
-    out: Annotated[
-        Path, typer.Option(help="Corpus folder to write; several corpora may share it.")
-    ],
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of the recordings, as they were downloaded.")
-    ] = None,
+    corpus: CorpusOption,
+    out: CorpusFolderOption,
+    root: RootOption = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 takes all cores.")] = 0,
     minutes: Annotated[float, typer.Option(min=0.01, help="Length of the voices to make.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Of voices or digital actors.")] = 0,
     people: Annotated[int, typer.Option(min=1, help="Number of digital actors.")] = 48,
-    clips_per_person: Annotated[
-        int, typer.Option(min=1, help="Performances of each digital actor.")
-    ] = 2,
-    seconds: Annotated[
-        float, typer.Option(min=0.5, help="Length of each digital actor's performance.")
-    ] = 3.0,
-    landmarker: Annotated[
-        str, typer.Option(help="default (the bundle's networks) or mediapipe (see --teachers).")
-    ] = "default",
-    teachers: Annotated[
-        Path | None, typer.Option(help="Folder of MediaPipe's networks as ONNX files.")
-    ] = None,
+    clips_per_person: ClipsPerPersonOption = 2,
+    seconds: SecondsOption = 3.0,
+    landmarker: LandmarkerOption = "default",
+    teachers: TeachersOption = None,
 ) -> None:
     """Turn recordings into shards that every trainer reads; continues where it was stopped."""
     from emohead.errors import InputError
