@@ -126,7 +126,7 @@ def _server(app: FastAPI, settings: ServiceSettings) -> _Server:
         log_level="warning",
         server_header=False,
         proxy_headers=False,
-        ws="websockets-sansio",  # since uvicorn 0.35; the older one is deprecated by websockets
+        ws="websockets-sansio",  # the older one is deprecated by websockets
         ws_max_size=settings.max_upload_bytes,
         limit_concurrency=1000,
         timeout_keep_alive=10,
