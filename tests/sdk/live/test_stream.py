@@ -339,11 +339,11 @@ def test_an_hour_of_odd_rates_does_not_drift(fake_stream) -> None:
 
 
 @pytest.mark.slow
-def test_thirty_minutes_stay_in_step_and_in_memory(fake_stream) -> None:
+def test_ten_minutes_stay_in_step_and_in_memory(fake_stream) -> None:
     stream, pages = fake_stream(fps=30, sample_rate=16_000), []
     num_audio = num_video = 0
     worst_s = 0.0
-    for minute in range(30):
+    for minute in range(10):
         for _ in range(60):
             stream.push_audio(tone(0.1, 16_000), last=minute % 7 == 0)
             for frame in stream:
@@ -358,7 +358,7 @@ def test_thirty_minutes_stay_in_step_and_in_memory(fake_stream) -> None:
     rest = list(stream)
     num_video += len(rest) // 2
     num_audio += sum(len(frame.samples) for frame in rest[1::2])
-    assert num_video == stream.stats.num_frames == 30 * 60 * 30
-    assert num_audio == stream.stats.num_samples == 30 * 60 * 16_000
+    assert num_video == stream.stats.num_frames == 10 * 60 * 30
+    assert num_audio == stream.stats.num_samples == 10 * 60 * 16_000
     assert worst_s < 1 / 30
-    assert (pages[-1] - pages[5]) * 4096 < 8e6
+    assert (pages[-1] - pages[2]) * 4096 < 8e6

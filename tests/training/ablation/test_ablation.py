@@ -133,6 +133,7 @@ def test_a_row_is_trained_judged_and_not_again(
         train_row(elsewhere, by_name("without_local"))
 
 
+@pytest.mark.slow
 def test_the_identity_net_of_all_rows_depends_on_the_seed_alone(
     corpus: Path, tmp_path: Path
 ) -> None:
@@ -145,6 +146,7 @@ def test_the_identity_net_of_all_rows_depends_on_the_seed_alone(
     assert all(torch.equal(value, made[1][name]) for name, value in made[0].items())
 
 
+@pytest.mark.slow
 def test_a_stopped_identity_net_is_trained_to_its_end(corpus: Path, out: Path) -> None:
     train_identity(AblationConfig(data=corpus, out=out, recipe="smoke"))
     progress = json.loads((out / "identity" / "progress.json").read_text())

@@ -79,9 +79,6 @@ def test_every_stage_trains_with_few_libraries_and_goes_on(corpus, few_libraries
     pack(PackConfig(data=corpus, out=archive, max_mib=4, actors=False, synthesise=False))
     base = ("-m", "emohead_training.piece", "--pack", archive, "--out", out, "--device", "cpu")
     small = ("--recipe", "smoke", "--steps", "2", "--bring", tmp_path / "brought")
-    first = _run(few_libraries, *base, *small, "--minutes", "0", "identity")
-    assert first.returncode == 0, first.stderr
-    assert json.loads(first.stdout) == {"finished": [], "next": "identity", "steps": {}}
     whole = _run(few_libraries, *base, *small, "--minutes", "9")
     assert whole.returncode == 0, whole.stderr
     state = json.loads(whole.stdout)
