@@ -176,7 +176,7 @@ def test_stopping_leaves_nothing_behind(
     other_page.wait_for_selector("#stage img")
     assert set(studio.temporary.glob(takes)) - before
     other_page.click("#stop")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while set(studio.temporary.glob(takes)) - before:
         assert time.monotonic() < deadline
         time.sleep(0.05)
