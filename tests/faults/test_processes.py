@@ -58,6 +58,7 @@ def test_full_disk_gives_a_sentence_and_no_file(tmp_path: Path) -> None:
     result = subprocess.run(
         [*map(str, command), "-o", "out.mp4"],
         cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")},
         preexec_fn=limit,
         capture_output=True,
         text=True,

@@ -116,7 +116,7 @@ class SpeechQueue:
         self._converter, self._is_open = None, False
         if ends and self.is_begun:
             self._add(np.zeros(0, np.float32), True, now_s)
-        self.is_begun = False
+        self.is_begun = ends and self.is_begun  # until that end is taken
         return dropped
 
     def _finish_run(self, now_s: float) -> None:

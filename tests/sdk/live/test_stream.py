@@ -70,6 +70,17 @@ def test_whatever_happens_no_frame_is_lost_or_repeated(
     assert given_samples - kept <= stats.num_utterances * (2 * rate / fps + 2)
 
 
+def test_what_was_heard_is_spoken_however_often_the_buffer_is_cleared(fake_stream) -> None:
+    stream = fake_stream(fps=24, sample_rate=16_000)
+    stream.push_audio(tone(0.5, 320))
+    assert stream.take() == ()
+    stream.clear_buffer()
+    stream.clear_buffer()
+    video, audio = stream
+    assert audio.ends_speech
+    assert video.index == 0
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=12), st.integers(0, 40))
 def test_the_first_frame_after_an_interruption_belongs_to_the_new_sound(
