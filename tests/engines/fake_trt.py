@@ -20,12 +20,14 @@ import onnxruntime as ort
 from .fake_cuda import FakeGpu
 from .fake_trt_names import (
     DataType,
-    ErrorCode,
     ILogger,
     IProgressMonitor,
     MemoryPoolType,
+    ParserError,
     PreviewFeature,
+    Profile,
     TensorIOMode,
+    TimingCache,
     builder_flags,
     creation_flags,
 )
@@ -74,36 +76,6 @@ class Network:
 
     def get_output(self, index: int) -> Tensor:
         return self._outputs[index]
-
-
-class ParserError:
-    def __init__(self, node: int, text: str) -> None:
-        self._node, self._text = node, text
-
-    def node(self) -> int:
-        return self._node
-
-    def desc(self) -> str:
-        return self._text
-
-    def code(self) -> ErrorCode:
-        return ErrorCode.UNSUPPORTED_NODE
-
-
-class Profile:
-    def __init__(self) -> None:
-        self.shapes: dict[str, tuple[Any, Any, Any]] = {}
-
-    def set_shape(self, input: str, min: Any, opt: Any, max: Any) -> None:
-        self.shapes[input] = (min, opt, max)
-
-
-class TimingCache:
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    def serialize(self) -> Any:
-        return memoryview(self.content)
 
 
 class Config:

@@ -1,4 +1,4 @@
-"""Enumerations and interfaces of TensorRT as each version has them."""
+"""Enumerations, interfaces and plain values of TensorRT as each version has them."""
 
 from __future__ import annotations
 
@@ -40,6 +40,36 @@ class ILogger:
 
 class IProgressMonitor:
     pass
+
+
+class ParserError:
+    def __init__(self, node: int, text: str) -> None:
+        self._node, self._text = node, text
+
+    def node(self) -> int:
+        return self._node
+
+    def desc(self) -> str:
+        return self._text
+
+    def code(self) -> ErrorCode:
+        return ErrorCode.UNSUPPORTED_NODE
+
+
+class Profile:
+    def __init__(self) -> None:
+        self.shapes: dict[str, tuple[Any, Any, Any]] = {}
+
+    def set_shape(self, input: str, min: Any, opt: Any, max: Any) -> None:
+        self.shapes[input] = (min, opt, max)
+
+
+class TimingCache:
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def serialize(self) -> Any:
+        return memoryview(self.content)
 
 
 def creation_flags(version: str) -> Any:
