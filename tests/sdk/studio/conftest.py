@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
 
 from emohead.audio import read_audio
-from emohead.samples import SAMPLE_FACE, SAMPLE_SPEECH
+from emohead.samples import SAMPLE_SPEECH
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -52,7 +51,8 @@ class Served:
 def start_studio(temporary: Path, *options: str) -> Served:
     """Start ``emohead studio`` on a free port, with a temporary folder of its own."""
     temporary.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "emohead", "studio", "--port", "0", *options]
+    program = Path(__file__).with_name("leisurely_studio.py")
+    command = [sys.executable, str(program), "studio", "--port", "0", *options]
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -147,11 +147,3 @@ def short_voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def voice_of_three_seconds(tmp_path: Path) -> Path:
     """As long as the studio of these tests takes."""
     return _voice(tmp_path, "voice.wav", slice(8_000, 56_000))
-
-
-@pytest.fixture
-def large_photo(tmp_path: Path) -> Path:
-    """The sample portrait, so large that whole photos are rendered slowly."""
-    with Image.open(SAMPLE_FACE) as photo:
-        photo.resize((3000, 3000)).save(tmp_path / "large.jpg", quality=60)
-    return tmp_path / "large.jpg"
